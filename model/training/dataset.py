@@ -1,0 +1,350 @@
+"""A manifest or a folder of radiographs -> checked records, group-wise splits and decoded arrays."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+from tqdm import tqdm
+
+from model.inference.radiograph import Unreadable, decode, to_input
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".dicom", ""})
+# The project's external test sets (DESIGN.md): never trained on, tuned on, or used for a threshold.
+EXTERNAL_SOURCES = ("cohen", "darkcovid", "radiography")
+# Labels of pictures for the gate (issue C), which are no class of this network.
+NOT_A_CLASS = frozenset({"", "not_chest_xray"})
+SPLITS = ("train", "validation", "test")
+# One part in seven (14 %) each for validation and test leaves 71 % to learn from.
+FOLDS = 7
+HASH_SIZE = 16
+# Looked at on 8,755 pictures of the six shared sources: the nine pairs of different groups within 40 of 256 bits were all
+# the same film or the same patient (re-windowed, re-cropped, in two public sets); most copies differ by 0 bits.
+NEAR_DUPLICATE_BITS = 40
+FEWEST_PICTURES = 20
+
+
+class DatasetError(ValueError):
+    """The data can't be trained on; the message says in a sentence what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One radiograph of a data set.
+
+    Attributes:
+        path: the file.
+        source: the hospital or public set it comes from.
+        label: its class; empty where it has none (for soft targets only).
+        group: pictures of one patient, one study, or copies of one picture share it.
+        licence: what its owners allow.
+        split: "train", "validation", "test", "external" or "unlabelled".
+    """
+
+    path: Path
+    source: str
+    label: str
+    group: str
+    licence: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check` found: the usable records, each with its split, and what is worth saying.
+
+    Attributes:
+        records: readable records with their split, in the order of the manifest.
+        pictures: their pixels, (N, S, S) uint8 grey, squashed to S pixels a side.
+        classes: the labels, in the order of the network's logits.
+        unreadable: (path, sentence) of each file that was skipped.
+        duplicates: number of pictures that were tied to another one because they are copies.
+    """
+
+    records: tuple[Record, ...]
+    pictures: np.ndarray
+    classes: tuple[str, ...]
+    unreadable: tuple[tuple[Path, str], ...]
+    duplicates: int
+
+    def indices(self, split: str, source: str | None = None, label: str | None = None) -> np.ndarray:
+        """Positions of the records of a split (and of a source, and of a label), as an (n,) int array."""
+        return np.array(
+            [
+                i
+                for i, r in enumerate(self.records)
+                if r.split == split and source in (None, r.source) and label in (None, r.label)
+            ],
+            dtype=int,
+        )
+
+    def labels(self, indices: Iterable[int]) -> np.ndarray:
+        """Class numbers of records, (n,) int."""
+        return np.array([self.classes.index(self.records[i].label) for i in indices], dtype=int)
+
+    def summary(self) -> str:
+        """The counts by source, class and split, as lines of text."""
+        counts = Counter((r.source, r.label or "(unlabelled)", r.split) for r in self.records)
+        lines = [f"{len(self.records)} readable pictures, classes: {', '.join(self.classes)}"]
+        for source, label in sorted({(s, c) for s, c, _ in counts}):
+            parts = [f"{n} {split}" for (s, c, split), n in sorted(counts.items()) if (s, c) == (source, label)]
+            lines.append(f"  {source:14} {label:14} " + ", ".join(parts))
+        lines.append(f"  {self.duplicates} pictures are copies of another one and stay in its split")
+        lines += [f"  skipped {path}: {why}" for path, why in self.unreadable]
+        return "\n".join(lines)
+
+
+def find_records(data: Path) -> list[Record]:
+    """List the pictures of a manifest CSV or of a folder with one sub-folder a class.
+
+    Args:
+        data: a CSV with the columns path and label (source, group, patient, licence where known), paths relative
+            to it; or a folder whose sub-folders are named after the classes.
+
+    Returns:
+        The records, without splits.
+
+    Raises:
+        DatasetError: there is no such file or folder, or it holds no pictures or not these columns.
+    """
+    if data.is_dir():
+        return _find_in_folders(data)
+    if not data.is_file():
+        raise DatasetError(f"{data} does not exist: give a manifest CSV or a folder with one sub-folder a class.")
+    with data.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    if not rows or not {"path", "label"} <= set(rows[0]):
+        raise DatasetError(f"{data} is not a manifest: it needs a header with the columns path and label.")
+    return [
+        Record(
+            path=data.parent / row["path"],
+            source=row.get("source") or "data",
+            label=row["label"],
+            group=row.get("group") or row.get("patient") or row["path"],
+            licence=row.get("licence") or "",
+        )
+        for row in rows
+    ]
+
+
+def _find_in_folders(folder: Path) -> list[Record]:
+    records = [
+        Record(path=path, source=folder.name, label=path.relative_to(folder).parts[0], group=str(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and len(path.relative_to(folder).parts) > 1
+        and not path.name.startswith(".")
+        and path.suffix.lower() in PICTURE_SUFFIXES
+    ]
+    if not records:
+        raise DatasetError(f"{folder} has no pictures in sub-folders: make one sub-folder a class and put them there.")
+    return records
+
+
+def select(
+    records: Sequence[Record], *, sources: Sequence[str] = (), hold_out: Sequence[str] = (), unlabelled: bool = False
+) -> list[Record]:
+    """Keep what a training may see and mark what is for testing alone.
+
+    Args:
+        records: as `find_records` lists them.
+        sources: train on these alone; empty means on all that are not held out.
+        hold_out: sources that are only tested on; their split becomes "external".
+        unlabelled: keep pictures without a label (for soft targets).
+
+    Returns:
+        The records that are used; other sources and labels that are no class are gone.
+
+    Raises:
+        DatasetError: nothing is left, or a source was named that the data do not hold.
+    """
+    known = {r.source for r in records}
+    if missing := sorted(set(sources) - known):
+        raise DatasetError(f"The data hold no source {', '.join(missing)}; they hold {', '.join(sorted(known))}.")
+    chosen = []
+    for record in records:
+        if record.label in NOT_A_CLASS:
+            if unlabelled and record.label == "" and (not sources or record.source in sources):
+                chosen.append(replace(record, split="unlabelled"))
+        elif record.source in hold_out:
+            chosen.append(replace(record, split="external"))
+        elif not sources or record.source in sources:
+            chosen.append(record)
+    if not any(r.split == "" for r in chosen):
+        raise DatasetError("No labelled pictures are left to train on: look at --data, --sources and --hold-out.")
+    return chosen
+
+
+def order_classes(labels: Iterable[str]) -> tuple[str, ...]:
+    """The classes in the order of the logits: the COVID-19 (positive) class last, normal first, else by name."""
+    return tuple(sorted(set(labels), key=lambda c: (is_positive(c), c.lower() != "normal", c)))
+
+
+def is_positive(label: str) -> bool:
+    """Whether a label names the class that the headline is about (covid19, COVID, positive, ...)."""
+    name = label.lower().replace("-", "").replace("_", "")
+    return ("covid" in name and not name.startswith(("non", "no", "not"))) or name == "positive"
+
+
+def check(records: Sequence[Record], *, size: int, seed: int, cache: Path | None = None) -> Checked:
+    """Decode every picture once, find copies, and split by groups.
+
+    Args:
+        records: as `select` returns them.
+        size: pixels a side of the decoded squares.
+        seed: of the split.
+        cache: a folder for the decoded array; a later call with the same files reads it instead.
+
+    Returns:
+        Records with splits ("train", "validation", "test"; "external" and "unlabelled" stay), and their pixels.
+
+    Raises:
+        DatasetError: a class has fewer than `FEWEST_PICTURES` pictures or groups, or there is one class only.
+    """
+    pictures, errors = _decode_cached(records, size, cache)
+    readable = [i for i in range(len(records)) if i not in errors]
+    unreadable = tuple((records[i].path, errors[i]) for i in sorted(errors))
+    kept = [records[i] for i in readable]
+    pictures = pictures[readable] if errors else pictures
+    classes = order_classes(r.label for r in kept if r.split == "")
+    groups, duplicates = tie_duplicates([r.group for r in kept], perceptual_hashes(pictures))
+    _refuse_small_classes(kept, groups, classes)
+    splits = split_by_group(kept, groups, seed)
+    done = tuple(replace(r, split=s, group=g) for r, s, g in zip(kept, splits, groups, strict=True))
+    # An external label that training does not know can't be scored.
+    known = [i for i, r in enumerate(done) if r.label in classes or r.split in ("unlabelled",)]
+    return Checked(tuple(done[i] for i in known), pictures[known], classes, unreadable, duplicates)
+
+
+def _refuse_small_classes(records: Sequence[Record], groups: Sequence[str], classes: Sequence[str]) -> None:
+    if len(classes) < 2:
+        raise DatasetError(f"One class only ({', '.join(classes) or 'none'}): a classifier needs two or more.")
+    for label in classes:
+        own = [g for r, g in zip(records, groups, strict=True) if r.label == label and r.split == ""]
+        if (patients := len(set(own))) < FEWEST_PICTURES:
+            raise DatasetError(
+                f"Class {label} has {len(own)} pictures of {patients} patients (copies counted once); at least "
+                f"{FEWEST_PICTURES} patients are needed to train, validate and test: add pictures or leave it out."
+            )
+
+
+def perceptual_hashes(pictures: np.ndarray) -> np.ndarray:
+    """DCT hashes (pHash: Zauner 2010) of pictures, 256 bits each.
+
+    Args:
+        pictures: (N, S, S) uint8.
+
+    Returns:
+        (N, 4) uint64; the number of differing bits of two rows tells how alike two pictures are.
+    """
+    hashes = np.empty((len(pictures), HASH_SIZE * HASH_SIZE // 8), np.uint8)
+    for i, picture in enumerate(pictures):
+        small = cv2.resize(picture, (4 * HASH_SIZE, 4 * HASH_SIZE), interpolation=cv2.INTER_AREA)
+        low = cv2.dct(small.astype(np.float32))[:HASH_SIZE, :HASH_SIZE].ravel()
+        hashes[i] = np.packbits(low > np.median(low))
+    return hashes.view(np.uint64)
+
+
+def tie_duplicates(groups: Sequence[str], hashes: np.ndarray, bits: int = NEAR_DUPLICATE_BITS) -> tuple[list[str], int]:
+    """Give pictures that are exact or near copies of each other one group.
+
+    Args:
+        groups: the group of each picture.
+        hashes: (N, 4) uint64, as `perceptual_hashes` makes them.
+        bits: pictures whose hashes differ by at most this many bits are copies.
+
+    Returns:
+        The groups after the tying, and how many pictures have a copy before them.
+    """
+    parent = {g: g for g in groups}
+
+    def root(group: str) -> str:
+        while parent[group] != group:
+            parent[group] = parent[parent[group]]
+            group = parent[group]
+        return group
+
+    copies = 0
+    for i in range(1, len(groups)):
+        distance = np.bitwise_count(hashes[:i] ^ hashes[i]).sum(axis=1)
+        near = np.flatnonzero(distance <= bits)
+        copies += len(near) > 0
+        for j in near:
+            parent[root(groups[i])] = root(groups[j])
+    return [root(g) for g in groups], copies
+
+
+def split_by_group(records: Sequence[Record], groups: Sequence[str], seed: int) -> list[str]:
+    """Assign splits, stratified by source and class, no group ever in two of them.
+
+    Args:
+        records: with split "" where one is to be assigned.
+        groups: the group of each record.
+        seed: of the shuffle.
+
+    Returns:
+        One split a record. An "unlabelled" or labelled picture whose group also stands in an external source, or an
+        unlabelled one whose group is validated or tested on, gets "unused".
+    """
+    external = {g for r, g in zip(records, groups, strict=True) if r.split == "external"}
+    free = [i for i, r in enumerate(records) if r.split == "" and groups[i] not in external]
+    splits = ["unused" if r.split == "" else r.split for r in records]
+    strata = [f"{records[i].source}/{records[i].label}" for i in free]
+    folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
+    for number, (_, members) in enumerate(folds.split(free, strata, [groups[i] for i in free])):
+        for member in members:
+            splits[free[member]] = {0: "test", 1: "validation"}.get(number, "train")
+    judged = {groups[i] for i in free if splits[i] != "train"} | external
+    return ["unused" if s == "unlabelled" and g in judged else s for s, g in zip(splits, groups, strict=True)]
+
+
+def decode_pictures(paths: Sequence[Path], size: int) -> tuple[np.ndarray, dict[int, str]]:
+    """Decode files through the very code that the app reads with.
+
+    Args:
+        paths: N files.
+        size: pixels a side.
+
+    Returns:
+        (N, size, size) uint8, zeros where a file is unreadable, and the sentence for each such position.
+    """
+    pictures = np.zeros((len(paths), size, size), np.uint8)
+    errors: dict[int, str] = {}
+
+    def one(i: int) -> None:
+        try:
+            square = to_input(decode(paths[i].read_bytes()).pixels, size)
+            pictures[i] = np.clip(np.rint(square[0, :, :, 0]), 0, 255)
+        except (Unreadable, OSError) as error:
+            errors[i] = str(error)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(tqdm(pool.map(one, range(len(paths))), total=len(paths), desc="decoding", unit="picture", disable=None))
+    return pictures, errors
+
+
+def _decode_cached(records: Sequence[Record], size: int, cache: Path | None) -> tuple[np.ndarray, dict[int, str]]:
+    paths = [r.path for r in records]
+    if cache is None:
+        return decode_pictures(paths, size)
+    stamps = "\n".join(f"{p}:{p.stat().st_size if p.exists() else -1}" for p in paths)
+    target = cache / f"{hashlib.sha256(f'{size}\n{stamps}'.encode()).hexdigest()[:16]}.npy"
+    if target.exists():
+        return np.load(target, mmap_mode="r"), {}
+    pictures, errors = decode_pictures(paths, size)
+    if not errors:
+        # Written only when all is well, so that a cached array never hides a file that could not be read.
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".partial.npy")
+        np.save(partial, pictures)
+        partial.replace(target)
+    return pictures, errors

@@ -1,0 +1,123 @@
+"""The network: grey radiograph -> normalisation -> ResNet -> pooling -> logits, as ONE flat Keras graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+from keras import ops
+
+BACKBONES = {
+    "resnet50": keras.applications.ResNet50,
+    "resnet101": keras.applications.ResNet101,
+    "resnet152": keras.applications.ResNet152,
+}
+# What Keras' ResNet v1 weights expect ("caffe" mode): blue, green, red minus these means (He et al. 2015).
+IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
+# A radiograph is brought to the mean and spread of a natural picture's grey, so that pretrained filters fire as usual.
+GREY_MEAN, GREY_SPREAD = 118.0, 58.0
+# Kept from dividing by zero on a blank picture; 2 grey levels are less than any radiograph's spread.
+LEAST_SPREAD = 2.0
+FEATURES_LAYER, MAPS_LAYER, LOGITS_LAYER = "pooled", "class_maps", "logits"
+
+
+def build(
+    arch: str = "resnet50",
+    classes: int = 3,
+    image_size: int | None = 224,
+    weights: str | Path | None = None,
+) -> keras.Model:
+    """Build the classifier.
+
+    The normalisation is inside, so that no caller can get it wrong: each picture is standardised by its own mean and
+    spread (which takes away the brightness and contrast that differ between hospitals' exports), then shifted to
+    what ImageNet weights expect.
+
+    Args:
+        arch: "resnet50", "resnet101" or "resnet152" (He et al. 2016, arXiv:1512.03385).
+        classes: number of logits.
+        image_size: pixels a side; None for a network that takes any size (training in growing sizes).
+        weights: "imagenet" (Keras downloads them), None for random ones, or a path of backbone weights that
+            `keras.applications` can load.
+
+    Returns:
+        A functional model: "image" (N, S, S, 1) float32 grey 0-255 -> (N, classes) float32 logits.
+
+    Raises:
+        ValueError: an unknown `arch`, or a weights file that does not exist.
+    """
+    if arch not in BACKBONES:
+        raise ValueError(f"Unknown --arch {arch}: choose one of {', '.join(BACKBONES)}.")
+    if weights not in (None, "imagenet") and not Path(str(weights)).is_file():
+        raise ValueError(f"The weights file {weights} does not exist: give a path, imagenet or none.")
+    image = keras.Input((image_size, image_size, 1), name="image", dtype="float32")
+    backbone = BACKBONES[arch](
+        include_top=False, weights=str(weights) if weights else None, input_tensor=normalise(image)
+    )
+    features = keras.layers.GlobalAveragePooling2D(name=FEATURES_LAYER, dtype="float32")(backbone.output)
+    # float32 under mixed precision too: a softmax over bfloat16 logits would round the scores to 2-3 digits.
+    logits = keras.layers.Dense(classes, name=LOGITS_LAYER, dtype="float32")(features)
+    model = keras.Model(image, logits, name=arch)
+    for layer in model.layers:
+        # BatchNorm stays in inference mode for good: small batches would spoil the pretrained statistics.
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    return model
+
+
+def normalise(image: keras.KerasTensor) -> keras.KerasTensor:
+    """Grey 0-255 (N, S, S, 1) -> standardised by picture, in the range of ImageNet's BGR input (N, S, S, 3)."""
+    mean = ops.mean(image, axis=(1, 2, 3), keepdims=True)
+    spread = ops.sqrt(ops.mean(ops.square(image - mean), axis=(1, 2, 3), keepdims=True))
+    grey = (image - mean) / ops.maximum(spread, LEAST_SPREAD) * GREY_SPREAD + GREY_MEAN
+    return ops.concatenate([grey - channel for channel in IMAGENET_BGR_MEAN], axis=-1)
+
+
+def freeze_below(model: keras.Model, stage: int) -> None:
+    """Let only the stages from conv<stage> on learn; the stem and earlier stages keep their weights.
+
+    Args:
+        model: as `build` returns it.
+        stage: 1 (everything learns) to 6 (the head alone).
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            continue
+        name = layer.name
+        in_backbone = name.startswith("conv") and name[4:5].isdigit()
+        layer.trainable = not in_backbone or int(name[4]) >= stage
+
+
+def with_maps(model: keras.Model) -> keras.Model:
+    """The same network with three outputs from one forward pass: logits, class maps and pooled features.
+
+    With global average pooling and one Dense layer the class activation map (Zhou et al. 2016) equals Grad-CAM
+    before its ReLU (Selvaraju et al. 2017, section 3.1). Maps are scaled so that the cells of a class' map and its
+    bias add up to its logit.
+
+    Args:
+        model: any functional model that ends in a (N, h, w, K) layer, pooling named `FEATURES_LAYER` and a Dense
+            layer named `LOGITS_LAYER`.
+
+    Returns:
+        A model with outputs {"logits": (N, C), "maps": (N, h, w, C), "features": (N, K)}.
+    """
+    pooling, head = model.get_layer(FEATURES_LAYER), model.get_layer(LOGITS_LAYER)
+    last = pooling.input
+    cells = last.shape[1] * last.shape[2]
+    maps_layer = keras.layers.Conv2D(head.units, 1, use_bias=False, name=MAPS_LAYER, dtype="float32")
+    maps = maps_layer(last)
+    kernel, _ = head.get_weights()
+    maps_layer.set_weights([kernel[None, None] / cells])
+    return keras.Model(model.input, {"logits": model.output, "maps": maps, "features": pooling.output})
+
+
+def centre_head(model: keras.Model) -> None:
+    """Subtract the mean over classes from the head's weights and biases, in place.
+
+    A softmax does not change when the same number is added to all logits, so neither do the scores; but each class'
+    map now shows what speaks for it AGAINST the others, not what speaks for all of them alike.
+    """
+    head = model.get_layer(LOGITS_LAYER)
+    kernel, bias = head.get_weights()
+    head.set_weights([kernel - kernel.mean(axis=1, keepdims=True), bias - bias.mean()])

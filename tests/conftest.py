@@ -1,0 +1,81 @@
+"""Fixtures that several tests share: the shared radiographs where they are, and a real small bundle."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real radiographs beside the project; a stranger's clone has none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not (folder / "manifest.csv").exists():
+        pytest.skip("the shared radiographs are not beside this clone")
+    return folder
+
+
+def draw_chest(rng: np.random.Generator, label: str, size: int = 96) -> np.ndarray:
+    """A drawn stand-in for a radiograph, (size, size) uint8: two dark lungs; "covid19" has haze low at both sides,
+    "other" a dense patch high at one side. Only for tests of the machinery, never for a figure."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    # Every patient differs in build and position, enough for the check for copies to tell them apart.
+    y, x = y + rng.uniform(-0.1, 0.1) + rng.uniform(-0.2, 0.2) * x, x + rng.uniform(-0.06, 0.06)
+    width, height, gap = rng.uniform(0.11, 0.19), rng.uniform(0.25, 0.38), rng.uniform(0.16, 0.24)
+    picture = 0.75 - rng.uniform(-0.2, 0.3) * y + cv2.resize(rng.normal(0, 0.08, (6, 6)), (size, size))
+    for centre in (0.5 - gap, 0.5 + gap):
+        lung = np.exp(-((((x - centre) / width) ** 2 + ((y - 0.5) / height) ** 2) ** 3))
+        picture = picture - 0.5 * lung
+        if label == "covid19":
+            picture = picture + 0.35 * lung * (y > 0.55)
+    if label == "other":
+        side = rng.choice([0.5 - gap, 0.5 + gap])
+        picture = picture + 0.45 * np.exp(-(((x - side) / 0.07) ** 2 + ((y - 0.32) / 0.07) ** 2))
+    picture = picture * rng.uniform(0.8, 1.1) + rng.normal(0, 0.03, picture.shape)
+    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one sub-folder a class and 40 drawn pictures in each."""
+    folder = tmp_path_factory.mktemp("drawn")
+    rng = np.random.default_rng(5)
+    for label in ("normal", "other", "covid19"):
+        (folder / label).mkdir()
+        for number in range(40):
+            cv2.imwrite(str(folder / label / f"{number}.png"), draw_chest(rng, label))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -> Path:
+    """A real bundle of a very small network with the same head and outputs, trained on drawn pictures (64 px)."""
+    import keras
+
+    from model.training import dataset, export, fitting, network
+
+    records = dataset.select(dataset.find_records(drawn_folder))
+    data = dataset.check(records, size=64, seed=1)
+    image = keras.Input((64, 64, 1), name="image")
+    x = network.normalise(image)
+    for number, width in enumerate((8, 16, 16)):
+        x = keras.layers.Conv2D(width, 3, 2, "same", activation="relu", name=f"conv{number + 1}")(x)
+    features = keras.layers.GlobalAveragePooling2D(name=network.FEATURES_LAYER)(x)
+    model = keras.Model(image, keras.layers.Dense(3, name=network.LOGITS_LAYER)(features))
+    keras.utils.set_random_seed(1)
+    model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    train = data.indices("train")
+    model.fit(data.pictures[train][..., None], data.labels(train), epochs=30, batch_size=16, verbose=0)
+    network.centre_head(model)
+    run = tmp_path_factory.mktemp("run")
+    settings = fitting.Settings(weights=None, image_size=64)
+    settings.write(run / "settings.json")
+    card = export.describe(data, settings, run, model, "0.0.1")
+    return export.write_bundle(model, card, data, run / "small_bundle")

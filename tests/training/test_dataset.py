@@ -1,0 +1,133 @@
+"""The checks before training: copies and patients stay in one split, bad files are named, small classes refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from model.training import dataset
+from tests.conftest import draw_chest
+
+
+def checked(folder: Path, **options: object) -> dataset.Checked:
+    records = dataset.select(dataset.find_records(folder))
+    return dataset.check(records, size=64, seed=1, **options)  # type: ignore[arg-type]
+
+
+def test_folder_gives_classes_with_positive_last_and_every_picture_once(drawn_folder: Path) -> None:
+    data = checked(drawn_folder)
+    assert data.classes == ("normal", "other", "covid19")
+    assert len({r.path for r in data.records}) == len(data.records) == 120
+    counts = Counter((r.label, r.split) for r in data.records)
+    for label in data.classes:
+        assert counts[label, "train"] > counts[label, "validation"] >= 4
+        assert counts[label, "test"] >= 4
+
+
+def test_split_is_the_same_for_the_same_seed_and_differs_for_another(drawn_folder: Path) -> None:
+    records = dataset.find_records(drawn_folder)
+    groups = [r.group for r in records]
+    assert dataset.split_by_group(records, groups, 1) == dataset.split_by_group(records, groups, 1)
+    assert dataset.split_by_group(records, groups, 1) != dataset.split_by_group(records, groups, 2)
+
+
+def test_copies_and_patients_never_cross_a_split(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = ["path,source,label,patient"]
+    for label in ("normal", "covid19"):
+        for number in range(120):
+            picture = draw_chest(rng, label)
+            # Every other picture is stored again, re-encoded and brighter, as if by another patient.
+            for copy in range(1 + number % 2):
+                name = f"{label}{number}_{copy}.jpg"
+                cv2.imwrite(str(tmp_path / name), cv2.convertScaleAbs(picture, alpha=1 + 0.05 * copy))
+                rows.append(f"{name},a,{label},{label}{number // 4 if copy == 0 else f'x{number}'}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    data = checked(tmp_path / "manifest.csv")
+    splits: dict[str, set[str]] = {}
+    for record in data.records:
+        splits.setdefault(record.path.stem.split("_")[0], set()).add(record.split)
+    assert all(len(found) == 1 for found in splits.values())
+    assert data.duplicates >= 120
+    by_group: dict[str, set[str]] = {}
+    for record in data.records:
+        by_group.setdefault(record.group, set()).add(record.split)
+    assert all(len(found) == 1 for found in by_group.values())
+
+
+def test_unreadable_file_is_named_and_skipped(drawn_folder: Path, tmp_path: Path) -> None:
+    rows = ["path,label"] + [f"{p},{p.parent.name}" for p in sorted(drawn_folder.rglob("*.png"))]
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n but no more")
+    rows += ["broken.png,normal", "absent.png,normal"]
+    (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    data = checked(tmp_path / "manifest.csv")
+    assert [path.name for path, _ in data.unreadable] == ["broken.png", "absent.png"]
+    assert "skipped" in data.summary() and "broken.png" in data.summary()
+    assert len(data.records) == 120
+
+
+def test_cached_decode_gives_the_same_pixels(drawn_folder: Path, tmp_path: Path) -> None:
+    first = checked(drawn_folder, cache=tmp_path)
+    assert len(list(tmp_path.glob("*.npy"))) == 1
+    assert np.array_equal(first.pictures, checked(drawn_folder, cache=tmp_path).pictures)
+
+
+def test_external_sources_are_never_trained_on_nor_their_patients(tmp_path: Path) -> None:
+    records = [
+        dataset.Record(Path(f"{s}{i}"), s, label, f"{s}{i}" if i else "shared patient")
+        for s in ("a", "cohen")
+        for i, label in enumerate(["normal", "covid19"] * 30)
+    ]
+    chosen = dataset.select(records, hold_out=dataset.EXTERNAL_SOURCES)
+    splits = dataset.split_by_group(chosen, [r.group for r in chosen], 1)
+    assert {s for r, s in zip(chosen, splits, strict=True) if r.source == "cohen"} == {"external"}
+    assert splits[0] == "unused"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("file,class\na.png,normal\n", "needs a header"),
+        ("path,label\na.png,not_chest_xray\n", "No labelled pictures"),
+    ],
+)
+def test_wrong_manifest_is_refused_in_a_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(dataset.DatasetError, match=sentence):
+        checked(path)
+
+
+def test_small_class_and_single_class_are_refused(drawn_folder: Path, tmp_path: Path) -> None:
+    normals = [f"{p},normal" for p in (drawn_folder / "normal").iterdir()]
+    few = [f"{p},covid19" for p in sorted((drawn_folder / "covid19").iterdir())[:5]]
+    (tmp_path / "few.csv").write_text("\n".join(["path,label", *normals, *few]), encoding="utf-8")
+    with pytest.raises(dataset.DatasetError, match="covid19 has 5 pictures of 5 patients"):
+        checked(tmp_path / "few.csv")
+    (tmp_path / "one.csv").write_text("\n".join(["path,label", *normals]), encoding="utf-8")
+    with pytest.raises(dataset.DatasetError, match="One class only"):
+        checked(tmp_path / "one.csv")
+
+
+@pytest.mark.parametrize("label", ["COVID-19", "covid19", "COVID", "positive", "Covid_Positive"])
+def test_positive_class_is_found(label: str) -> None:
+    assert dataset.is_positive(label)
+    assert dataset.order_classes(["zebra", label, "normal"])[-1] == label
+
+
+@pytest.mark.parametrize("label", ["normal", "non-covid", "noncovid", "negative", "other"])
+def test_negative_class_is_not_taken_for_it(label: str) -> None:
+    assert not dataset.is_positive(label)
+
+
+def test_shared_manifest_splits_without_leak(shared_data: Path) -> None:
+    records = dataset.select(dataset.find_records(shared_data / "manifest.csv"), hold_out=dataset.EXTERNAL_SOURCES)
+    splits = dataset.split_by_group(records, [r.group for r in records], 1)
+    seen: dict[str, set[str]] = {}
+    for record, split in zip(records, splits, strict=True):
+        seen.setdefault(record.group, set()).add(split)
+    assert all(not {"external", "train"} <= found and len(found - {"unused"}) <= 1 for found in seen.values())

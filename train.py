@@ -1,0 +1,113 @@
+"""Fine-tune a ResNet on chest radiographs and export the bundle that the app loads: `python train.py --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+# TensorFlow's own chatter would bury what is said here.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+DEFAULT_BUNDLE = Path("model/bundles/covid_resnet50")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed with a sentence, 2 wrong usage, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] not in ("fit", "export"):
+        arguments = ["fit", *arguments]
+    options = _parser().parse_args(arguments)
+    from model.training.dataset import DatasetError
+    from model.training.export import ExportError
+    from model.training.fitting import FittingError
+
+    try:
+        options.command(options)
+    except (DatasetError, FittingError, ExportError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. What was finished is in {options.run}; go on with --resume.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from model.training.dataset import EXTERNAL_SOURCES
+    from model.training.fitting import Settings
+
+    parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    fit = commands.add_parser("fit", help="fine-tune and export (the default command)")
+    fit.set_defaults(command=_fit)
+    fit.add_argument("--data", type=Path, required=True, help="manifest CSV, or a folder with one sub-folder a class")
+    fit.add_argument("--run", type=Path, default=Path("runs/latest"), help="folder of checkpoints and history")
+    fit.add_argument("--out", type=Path, help="where the bundle goes (default: RUN/bundle)")
+    fit.add_argument("--sources", type=_names, default=(), help="train on these sources alone (comma-separated)")
+    fit.add_argument(
+        "--hold-out",
+        type=_names,
+        default=EXTERNAL_SOURCES,
+        help=f"sources for external testing alone (default: {','.join(EXTERNAL_SOURCES)})",
+    )
+    fit.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    fit.add_argument("--check", action="store_true", help="check the data, say what was found, and stop")
+    fit.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run's folder")
+    fit.add_argument("--no-export", action="store_true", help="train only")
+    defaults = Settings()
+    for item in fields(Settings):
+        if item.name == "augmentation":
+            continue
+        value = getattr(defaults, item.name)
+        kind = _names if isinstance(value, tuple) else str if value is None else type(value)
+        shown = ",".join(value) if isinstance(value, tuple) else value
+        option = "--" + item.name.replace("_", "-")
+        fit.add_argument(option, type=kind, default=value, help=f"default: {shown}")
+    export = commands.add_parser("export", help="export the bundle of a run's best weights")
+    export.set_defaults(command=_export)
+    export.add_argument("checkpoint", type=Path, help="a run's folder, or a weights file inside it")
+    export.add_argument("--out", type=Path, help="where the bundle goes (default: RUN/bundle)")
+    export.add_argument("--version", default="0.1.0", help="the bundle's version")
+    return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from model.training import fitting, runs
+
+    chosen = {item.name: getattr(options, item.name) for item in fields(fitting.Settings) if item.name != "augmentation"}
+    if chosen["weights"] in ("none", ""):
+        chosen["weights"] = None
+    settings = fitting.Settings(**chosen)
+    plan = runs.Plan(str(options.data), options.sources, options.hold_out)
+    if options.resume:
+        plan, settings = runs.read(options.run)
+    data = runs.load(plan, settings, options.run)
+    print(data.summary(), flush=True)
+    if options.check:
+        return
+    runs.write(options.run, plan, settings)
+    print(fitting.choose_device(), flush=True)
+    fitting.fit(data, settings, options.run, resume=options.resume, tensorboard=options.tensorboard)
+    if not options.no_export:
+        from model.training.export import export_run
+
+        export_run(options.run, options.out or options.run / "bundle")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from model.training.export import export_run
+
+    options.run = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
+    weights = None if options.checkpoint.is_dir() else options.checkpoint
+    export_run(options.run, options.out or options.run / "bundle", weights=weights, version=options.version)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
