@@ -20,9 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or arguments[0] not in ("fit", "export"):
         arguments = ["fit", *arguments]
     options = _parser().parse_args(arguments)
-    from model.training.dataset import DatasetError
     from model.training.export import ExportError
-    from model.training.fitting import FittingError
+    from model.training.keeper import FittingError
+    from model.training.records import DatasetError
 
     try:
         options.command(options)
@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from model.training.dataset import EXTERNAL_SOURCES
-    from model.training.fitting import Settings
+    from model.training.records import EXTERNAL_SOURCES
+    from model.training.settings import Settings
 
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -79,12 +79,13 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from model.training import fitting, runs
+    from model.training import fitting, hardware, runs
+    from model.training.settings import Settings
 
-    chosen = {item.name: getattr(options, item.name) for item in fields(fitting.Settings) if item.name != "augmentation"}
+    chosen = {item.name: getattr(options, item.name) for item in fields(Settings) if item.name != "augmentation"}
     if chosen["weights"] in ("none", ""):
         chosen["weights"] = None
-    settings = fitting.Settings(**chosen)
+    settings = Settings(**chosen)
     plan = runs.Plan(str(options.data), options.sources, options.hold_out)
     if options.resume:
         plan, settings = runs.read(options.run)
@@ -93,7 +94,7 @@ def _fit(options: argparse.Namespace) -> None:
     if options.check:
         return
     runs.write(options.run, plan, settings)
-    print(fitting.choose_device(), flush=True)
+    print(hardware.choose_device(), flush=True)
     fitting.fit(data, settings, options.run, resume=options.resume, tensorboard=options.tensorboard)
     if not options.no_export:
         from model.training.export import export_run

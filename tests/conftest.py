@@ -23,8 +23,11 @@ def shared_data() -> Path:
 
 
 def draw_chest(rng: np.random.Generator, label: str, size: int = 96) -> np.ndarray:
-    """A drawn stand-in for a radiograph, (size, size) uint8: two dark lungs; "covid19" has haze low at both sides,
-    "other" a dense patch high at one side. Only for tests of the machinery, never for a figure."""
+    """Draw a stand-in for a radiograph, (size, size) uint8.
+
+    Two dark lungs; "covid19" has haze low at both sides, "other" a dense patch high at one side. Only for tests
+    of the machinery, never for a figure.
+    """
     y, x = np.mgrid[0:size, 0:size] / size
     # Every patient differs in build and position, enough for the check for copies to tell them apart.
     y, x = y + rng.uniform(-0.1, 0.1) + rng.uniform(-0.2, 0.2) * x, x + rng.uniform(-0.06, 0.06)
@@ -59,10 +62,11 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     """A real bundle of a very small network with the same head and outputs, trained on drawn pictures (64 px)."""
     import keras
 
-    from model.training import dataset, export, fitting, network
+    from model.training import cards, dataset, export, network, records
+    from model.training.settings import Settings
 
-    records = dataset.select(dataset.find_records(drawn_folder))
-    data = dataset.check(records, size=64, seed=1)
+    found = records.select(records.find_records(drawn_folder))
+    data = dataset.check(found, size=64, seed=1)
     image = keras.Input((64, 64, 1), name="image")
     x = network.normalise(image)
     for number, width in enumerate((8, 16, 16)):
@@ -75,7 +79,7 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     model.fit(data.pictures[train][..., None], data.labels(train), epochs=30, batch_size=16, verbose=0)
     network.centre_head(model)
     run = tmp_path_factory.mktemp("run")
-    settings = fitting.Settings(weights=None, image_size=64)
+    settings = Settings(weights=None, image_size=64)
     settings.write(run / "settings.json")
-    card = export.describe(data, settings, run, model, "0.0.1")
+    card = cards.describe(data, settings, run, model, "0.0.1")
     return export.write_bundle(model, card, data, run / "small_bundle")

@@ -152,7 +152,9 @@ def load(path: Path | str | None = None, threads: int = 2) -> Bundle:
     try:
         model = (folder / "model.tflite").read_bytes()
     except OSError as error:
-        raise BundleError(f"The bundle {folder.name} has no readable model.tflite: fetch or export it again.") from error
+        raise BundleError(
+            f"The bundle {folder.name} has no readable model.tflite: fetch or export it again."
+        ) from error
     if hashlib.sha256(model).hexdigest() != card.sha256:
         raise BundleError(
             f"The model file of {card.title} is not the one its card describes (SHA-256 differs): "
@@ -172,7 +174,9 @@ def read_card(folder: Path) -> Card:
     except OSError as error:
         raise BundleError(f"There is no bundle in {folder}: it has no readable card.json.") from error
     except ValueError as error:
-        raise BundleError(f"The card of the bundle {folder.name} is no valid JSON: fetch or export it again.") from error
+        raise BundleError(
+            f"The card of the bundle {folder.name} is no valid JSON: fetch or export it again."
+        ) from error
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
         raise BundleError(f"The card of the bundle {folder.name} is not of schema {SCHEMA}: export it again.")
     try:

@@ -95,7 +95,7 @@ def _regrade(grey: np.ndarray, rng: np.random.Generator, how: Augmentation) -> n
 
 def _compress(grey: np.ndarray, quality: int) -> np.ndarray:
     coded = cv2.imencode(".jpg", np.clip(grey, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE).astype(np.float32)
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), dtype=np.float32)
 
 
 def _cover(grey: np.ndarray, rng: np.random.Generator, how: Augmentation) -> None:

@@ -48,9 +48,7 @@ def share_at_or_above(threshold: float, *, among: bool) -> Metric:
     return metric
 
 
-def estimate(
-    metric: Metric, truth: np.ndarray, score: np.ndarray, groups: Sequence[str], *, seed: int = 0
-) -> Estimate:
+def estimate(metric: Metric, truth: np.ndarray, score: np.ndarray, groups: Sequence[str], *, seed: int = 0) -> Estimate:
     """A metric with its 95 % percentile bootstrap interval, patients (not pictures) drawn with replacement.
 
     Args:

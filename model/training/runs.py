@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model.training import dataset
-from model.training.fitting import FittingError, Settings
+from model.training.keeper import FittingError
+from model.training.records import find_records, select
+from model.training.settings import Settings
 
 # Larger than the network's input, so that augmentation can turn and zoom without losing detail.
 SPARE = 8 / 7
@@ -26,10 +28,10 @@ def load(plan: Plan, settings: Settings, run: Path) -> dataset.Checked:
     """Find, decode, check and split the pictures of a plan; decoded ones are cached beside the run.
 
     Raises:
-        DatasetError: see `dataset.find_records`, `dataset.select` and `dataset.check`.
+        DatasetError: see `records.find_records`, `records.select` and `dataset.check`.
     """
-    records = dataset.find_records(Path(plan.data))
-    chosen = dataset.select(records, sources=plan.sources, hold_out=plan.hold_out)
+    records = find_records(Path(plan.data))
+    chosen = select(records, sources=plan.sources, hold_out=plan.hold_out)
     size = round(settings.image_size * SPARE)
     return dataset.check(chosen, size=size, seed=settings.seed, cache=run.parent / "cache")
 

@@ -1,0 +1,110 @@
+"""Decoded pictures -> training batches: targets, weights, augmentation, order."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from model.training.augmentation import augment
+from model.training.dataset import Checked
+from model.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Training batches that a resumed run sees exactly as one that was never interrupted.
+
+    A picture's augmentation depends on (seed, epoch, position) alone.
+
+    Attributes:
+        pictures: (N, S, S) uint8.
+        targets: (N, C) float32 distributions over the classes.
+        weights: (N,) float32.
+        settings: of the run.
+    """
+
+    pictures: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    settings: Settings
+
+    def __len__(self) -> int:
+        """Number of batches an epoch."""
+        return math.ceil(len(self.pictures) / self.settings.batch_size)
+
+    def stream(self, first_epoch: int) -> tf.data.Dataset:
+        """Endless batches from an epoch on: pictures (B, s, s, 1), targets (B, C), weights (B,)."""
+
+        def generate() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+            # Half the cores: the other half is worth more to the network.
+            with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as threads:
+                for epoch in itertools.count(first_epoch):
+                    yield from self._epoch(epoch, threads)
+
+        signature = (
+            tf.TensorSpec((self.settings.batch_size, None, None, 1), tf.float32),
+            tf.TensorSpec((self.settings.batch_size, self.targets.shape[1]), tf.float32),
+            tf.TensorSpec((self.settings.batch_size,), tf.float32),
+        )
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+    def _epoch(self, epoch: int, threads: ThreadPoolExecutor) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        settings, size = self.settings, self.settings.size_in(epoch)
+        order = np.random.default_rng([settings.seed, epoch]).permutation(len(self.pictures))
+
+        def vary(i: int) -> np.ndarray:
+            rng = np.random.default_rng([settings.seed, epoch, i])
+            return augment(self.pictures[i], size, rng, settings.augmentation)
+
+        for index in range(len(self)):
+            # Wrapped round at the end: every batch has the same shape, so the graph is traced once a size.
+            places = np.arange(index * settings.batch_size, (index + 1) * settings.batch_size)
+            chosen = order[places % len(order)]
+            yield np.stack(list(threads.map(vary, chosen)))[..., None], self.targets[chosen], self.weights[chosen]
+
+
+def make_targets(data: Checked, indices: np.ndarray, settings: Settings) -> np.ndarray:
+    """Smoothed one-hot targets, (n, C) float32."""
+    classes = len(data.classes)
+    targets = np.eye(classes, dtype=np.float32)[data.labels(indices)]
+    smoothing = np.array(
+        [
+            settings.noisy_smoothing if data.records[i].source in settings.noisy_sources else settings.smoothing
+            for i in indices
+        ],
+        np.float32,
+    )[:, None]
+    return targets * (1 - smoothing) + smoothing / classes
+
+
+def make_weights(data: Checked, indices: np.ndarray, balance: str) -> np.ndarray:
+    """Weights of pictures, (n,) float32 with mean 1.
+
+    "class": every class weighs the same. "source": every class weighs the same, and inside a class every source
+    weighs by the square root of its size, so that a large hospital does not drown a small one.
+    """
+    keys = [(data.records[i].label, data.records[i].source) for i in indices]
+    weights = np.ones(len(keys))
+    if balance == "source":
+        sizes = Counter(keys)
+        weights /= np.sqrt([sizes[key] for key in keys])
+    if balance in ("class", "source"):
+        labels = np.array([label for label, _ in keys])
+        for label in set(labels):
+            weights[labels == label] /= weights[labels == label].sum()
+    return (weights / weights.mean()).astype(np.float32)
+
+
+def squash(pictures: np.ndarray, size: int) -> np.ndarray:
+    """Squash (N, S, S) uint8 pictures to (N, size, size, 1) uint8, as the network takes them."""
+    small = [cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in pictures]
+    return np.stack(small)[..., None]

@@ -1,0 +1,67 @@
+"""Everything that decides what a training run gives, in one frozen place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from model.training.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a run gives; written to the run's folder and into the bundle's card.
+
+    Attributes:
+        arch, weights: see `network.build`.
+        image_size: pixels a side of the shipped network's input.
+        start_size, start_epochs: the first epochs may see smaller pictures, which is several times faster.
+        epochs: of the second stage, the `start_epochs` included.
+        head_epochs: of the first stage (on cached features: seconds).
+        batch_size, learning_rate, weight_decay, warmup: AdamW with a cosine schedule (Loshchilov and Hutter 2019).
+        first_stage: stages before conv<first_stage> keep their weights.
+        smoothing: label smoothing (Szegedy et al. 2016); `noisy_smoothing` holds for `noisy_sources`, whose labels
+            were mined from reports.
+        balance: "class", "source" (every source and class weighs the same) or "none".
+        ema: momentum of the weights' moving average that is validated and kept; 0 for none.
+        patience: epochs without a better validation loss before the run stops.
+        seed: of the split, the order and the augmentation.
+    """
+
+    arch: str = "resnet50"
+    weights: str | None = "imagenet"
+    image_size: int = 224
+    start_size: int = 128
+    start_epochs: int = 0
+    epochs: int = 12
+    head_epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    first_stage: int = 3
+    smoothing: float = 0.05
+    noisy_smoothing: float = 0.2
+    noisy_sources: tuple[str, ...] = ("nih",)
+    balance: str = "source"
+    ema: float = 0.99
+    patience: int = 6
+    seed: int = 1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def size_in(self, epoch: int) -> int:
+        """Pixels a side of the pictures in an epoch (from 0 on)."""
+        return self.start_size if epoch < self.start_epochs else self.image_size
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> Settings:
+        """Read what `write` wrote."""
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw["augmentation"]["zoom"] = tuple(raw["augmentation"]["zoom"])
+        raw["noisy_sources"] = tuple(raw["noisy_sources"])
+        return Settings(**{**raw, "augmentation": Augmentation(**raw["augmentation"])})

@@ -1,0 +1,127 @@
+"""Training as a user runs it: the command line, kill -9 and --resume, wrong use. A ResNet50 at 64 px on drawings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.inference import bundle as shipped
+from model.training import batches, dataset, records
+from model.training.history import read_history
+from model.training.settings import Settings
+from tests.conftest import ROOT
+
+SMALL = [
+    "--weights",
+    "none",
+    "--image-size",
+    "64",
+    "--epochs",
+    "3",
+    "--batch-size",
+    "28",
+    "--head-epochs",
+    "2",
+    "--ema",
+    "0.9",
+    "--learning-rate",
+    "3e-4",
+]
+
+
+def command(folder: Path, run: Path, *more: str) -> list[str]:
+    return [sys.executable, "train.py", "--data", str(folder), "--run", str(run), *SMALL, *more]
+
+
+def run_training(folder: Path, run: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(folder, run, *more), cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def finished(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    run = tmp_path_factory.mktemp("finished") / "run"
+    done = run_training(drawn_folder, run)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return run, done.stdout
+
+
+def test_run_leaves_history_curves_weights_and_a_bundle_that_loads(finished: tuple[Path, str]) -> None:
+    run, said = finished
+    assert "120 readable pictures" in said and "no GPU" in said
+    history = read_history(run)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    for name in ("checkpoint.keras", "final.weights.h5", "curves.png", "settings.json", "plan.json"):
+        assert (run / name).stat().st_size > 0
+    assert not list(run.glob("partial-*"))
+    bundle = shipped.load(run / "bundle")
+    assert bundle.card.classes == ("normal", "other", "covid19")
+    assert bundle.run(np.zeros((1, 64, 64, 1), np.float32)).maps.shape == (2, 2, 3)
+    # A stranger's own pictures bind nobody to SIIM's licence.
+    card = json.loads((run / "bundle" / "card.json").read_text(encoding="utf-8"))
+    assert "non-commercial" not in card["licence"]["weights"]
+
+
+def test_killed_run_resumes_to_the_same_result(finished: tuple[Path, str], drawn_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(drawn_folder, run, "--no-export"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while len(read_history(run)) < 1 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(read_history(run)) in (1, 2), "the run was not killed in its middle"
+    done = run_training(drawn_folder, run, "--resume", "--no-export")
+    assert done.returncode == 0, done.stderr[-2000:]
+    expected, resumed = read_history(finished[0]), read_history(run)
+    assert [row["epoch"] for row in resumed] == [1, 2, 3]
+    # Sums over threads are not ordered, so not to the last bit.
+    assert [r["loss"] for r in resumed] == pytest.approx([r["loss"] for r in expected], rel=2e-2)
+    assert [r["val_loss"] for r in resumed] == pytest.approx([r["val_loss"] for r in expected], rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["export", "nowhere"], "holds no run"),
+    ],
+)
+def test_wrong_use_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    done = subprocess.run([sys.executable, "train.py", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_weights_balance_classes_and_sources(drawn_folder: Path) -> None:
+    made = [
+        records.Record(Path("x"), source, label, str(i), split="train")
+        for i, (source, label) in enumerate([("a", "normal")] * 90 + [("b", "normal")] * 10 + [("a", "covid19")] * 20)
+    ]
+    data = dataset.Checked(tuple(made), np.zeros((120, 8, 8), np.uint8), ("normal", "covid19"), (), 0)
+    weights = batches.make_weights(data, np.arange(120), "source")
+    assert weights.mean() == pytest.approx(1)
+    assert weights[:100].sum() == pytest.approx(weights[100:].sum(), rel=1e-4)
+    assert weights[:90].sum() / weights[90:100].sum() == pytest.approx(3, rel=1e-4)
+
+
+def test_batches_depend_on_seed_and_epoch_alone() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (10, 32, 32), np.uint8)
+    targets = np.eye(2, dtype=np.float32)[np.arange(10) % 2]
+    settings = Settings(image_size=28, batch_size=4, start_size=20, start_epochs=1)
+    made = batches.Batches(pictures, targets, np.ones(10, np.float32), settings)
+    whole = [x.numpy() for x, _, _ in made.stream(0).take(6)]
+    later = [x.numpy() for x, _, _ in made.stream(1).take(3)]
+    assert [x.shape[1] for x in whole] == [20, 20, 20, 28, 28, 28]
+    assert all(np.array_equal(a, b) for a, b in zip(whole[3:], later, strict=True))
+    assert os.cpu_count() and whole[0].min() >= 0 and whole[0].max() <= 255
