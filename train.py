@@ -59,8 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--no-export", action="store_true", help="train only")
     defaults = Settings()
     for item in fields(Settings):
-        if item.name == "augmentation":
-            continue
         value = getattr(defaults, item.name)
         kind = _names if isinstance(value, tuple) else str if value is None else type(value)
         shown = ",".join(value) if isinstance(value, tuple) else value
@@ -82,7 +80,7 @@ def _fit(options: argparse.Namespace) -> None:
     from model.training import fitting, hardware, runs
     from model.training.settings import Settings
 
-    chosen = {item.name: getattr(options, item.name) for item in fields(Settings) if item.name != "augmentation"}
+    chosen = {item.name: getattr(options, item.name) for item in fields(Settings)}
     if chosen["weights"] in ("none", ""):
         chosen["weights"] = None
     settings = Settings(**chosen)

@@ -19,6 +19,7 @@ class Augmentation:
         squash: largest change of the aspect ratio (one source comes squashed to a square, others do not).
         gamma: largest |log2| of the gamma exponent.
         contrast: largest S-curve strength, 0..1.
+        range: largest share of the grey range that is lost at each end.
         equalise: chance of CLAHE (contrast-limited histogram equalisation), as many viewers and phones apply.
         blur, noise, jpeg: chance of a Gaussian blur, of noise, and of JPEG compression at quality 30 to 90.
         borders: chance of covering strips along the borders, where side markers and names stand.
@@ -33,6 +34,7 @@ class Augmentation:
     squash: float = 0.1
     gamma: float = 0.6
     contrast: float = 0.5
+    range: float = 0.15
     equalise: float = 0.2
     blur: float = 0.25
     noise: float = 0.25
@@ -40,6 +42,15 @@ class Augmentation:
     borders: float = 0.3
     cutout: float = 0.3
     flip: float = 0.0
+
+
+STRENGTHS = {
+    "strong": Augmentation(),
+    # What each part is worth is measured by leaving it out (docs/ablation.md).
+    "no-grey": Augmentation(gamma=0, contrast=0, equalise=0, blur=0, noise=0, jpeg=0, range=0),
+    "no-cover": Augmentation(borders=0, cutout=0),
+    "none": Augmentation(0, 0, (1, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+}
 
 
 def augment(picture: np.ndarray, size: int, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
@@ -89,7 +100,7 @@ def _regrade(grey: np.ndarray, rng: np.random.Generator, how: Augmentation) -> n
     # Mixed with a smoothstep (or its mirror about the diagonal), as film curves and viewers' windows bend grey.
     curve = unit * unit * (3.0 - 2.0 * unit)
     unit = unit + strength * (curve - unit)
-    low, high = rng.uniform(0.0, 0.15), rng.uniform(0.85, 1.0)
+    low, high = rng.uniform(0.0, how.range), 1.0 - rng.uniform(0.0, how.range)
     return np.asarray((low + unit * (high - low)) * 255.0, dtype=np.float32)
 
 

@@ -69,7 +69,12 @@ class Batches:
             # Wrapped round at the end: every batch has the same shape, so the graph is traced once a size.
             places = np.arange(index * settings.batch_size, (index + 1) * settings.batch_size)
             chosen = order[places % len(order)]
-            yield np.stack(list(threads.map(vary, chosen)))[..., None], self.targets[chosen], self.weights[chosen]
+            parts = [np.stack(list(threads.map(vary, chosen)))[..., None], self.targets[chosen], self.weights[chosen]]
+            if settings.mixup:
+                rng = np.random.default_rng([settings.seed, epoch, index, 1])
+                share = np.float32(rng.beta(settings.mixup, settings.mixup))
+                parts = [share * part + (1 - share) * part[::-1] for part in parts]
+            yield parts[0], parts[1], parts[2]
 
 
 def make_targets(data: Checked, indices: np.ndarray, settings: Settings) -> np.ndarray:

@@ -52,7 +52,7 @@ def export_run(run: Path, out: Path, *, weights: Path | None = None, version: st
         raise ExportError(f"{weights} does not exist: train first, or name a weights file of the run.")
     data = runs.load(plan, settings, run)
     keras.mixed_precision.set_global_policy("float32")
-    model = network.build(settings.arch, len(data.classes), settings.image_size)
+    model = network.build(settings.arch, len(data.classes), settings.image_size, harmonise=settings.harmonise)
     model.load_weights(weights)
     # Already so for a run's final weights; for others it is what makes their int8 form faithful.
     network.centre_head(model)

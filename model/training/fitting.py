@@ -77,12 +77,8 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
     train, validation = data.indices("train"), data.indices("validation")
     checkpoint = run / "checkpoint.keras"
     history = read_history(run) if resume else []
-    batches = Batches(
-        data.pictures[train],
-        make_targets(data, train, settings),
-        make_weights(data, train, settings.balance),
-        settings,
-    )
+    pictures, targets, weights = _material(data, settings)
+    batches = Batches(pictures, targets, weights, settings)
     if resume and checkpoint.exists():
         model = keras.saving.load_model(checkpoint)
         # The checkpoint is written before the history, so a kill between the two leaves one row too few.
@@ -90,7 +86,7 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
     else:
         if resume:
             raise FittingError(f"There is no checkpoint in {run} to resume: start without --resume.")
-        model = network.build(settings.arch, len(data.classes), None, settings.weights)
+        model = network.build(settings.arch, len(data.classes), None, settings.weights, settings.harmonise)
         loss = fit_head(model, data, train, settings)
         print(f"first stage: the head alone, training loss {loss:.4f}", flush=True)
         network.freeze_below(model, settings.first_stage)
@@ -118,6 +114,26 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
         verbose="auto" if os.isatty(1) else 2,
     )
     return _round_best(model, data, validation, settings, run)
+
+
+def _material(data: Checked, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures, targets and weights of the training split; with a teacher also of what has no label."""
+    train, unlabelled = data.indices("train"), data.indices("unlabelled")
+    targets = make_targets(data, train, settings)
+    weights = make_weights(data, train, settings.balance)
+    if not settings.teacher or not len(unlabelled):
+        return data.pictures[train], targets, weights
+    teacher = network.build(settings.arch, len(data.classes), settings.image_size, None, settings.harmonise)
+    teacher.load_weights(settings.teacher)
+    pictures = squash(data.pictures[unlabelled], settings.image_size)
+    soft = np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))
+    print(f"the teacher judged {len(unlabelled)} pictures without a label", flush=True)
+    # Half the weight of a picture that a person labelled.
+    return (
+        data.pictures[np.concatenate([train, unlabelled])],
+        np.concatenate([targets, soft]).astype(np.float32),
+        np.concatenate([weights, np.full(len(unlabelled), 0.5, np.float32)]),
+    )
 
 
 def _round_best(model: keras.Model, data: Checked, validation: np.ndarray, settings: Settings, run: Path) -> Path:

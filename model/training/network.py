@@ -18,6 +18,8 @@ IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
 GREY_MEAN, GREY_SPREAD = 118.0, 58.0
 # Kept from dividing by zero on a blank picture; 2 grey levels are less than any radiograph's spread.
 LEAST_SPREAD = 2.0
+# What `fitting.fit` calls the weights of a whole network.
+WHOLE_SUFFIX = "final.weights.h5"
 FEATURES_LAYER, MAPS_LAYER, LOGITS_LAYER = "pooled", "class_maps", "logits"
 
 
@@ -26,19 +28,20 @@ def build(
     classes: int = 3,
     image_size: int | None = 224,
     weights: str | Path | None = None,
+    harmonise: str = "standardise",
 ) -> keras.Model:
     """Build the classifier.
 
-    The normalisation is inside, so that no caller can get it wrong: each picture is standardised by its own mean and
-    spread (which takes away the brightness and contrast that differ between hospitals' exports), then shifted to
+    The normalisation is inside, so that no caller can get it wrong: the grey values are harmonised, then shifted to
     what ImageNet weights expect.
 
     Args:
         arch: "resnet50", "resnet101" or "resnet152" (He et al. 2016, arXiv:1512.03385).
         classes: number of logits.
         image_size: pixels a side; None for a network that takes any size (training in growing sizes).
-        weights: "imagenet" (Keras downloads them), None for random ones, or a path of backbone weights that
-            `keras.applications` can load.
+        weights: "imagenet" (Keras downloads them), None for random ones, or a path: the final.weights.h5 of an earlier
+            run, or backbone weights that `keras.applications` can load.
+        harmonise: see `normalise`.
 
     Returns:
         A functional model: "image" (N, S, S, 1) float32 grey 0-255 -> (N, classes) float32 logits.
@@ -50,14 +53,19 @@ def build(
         raise ValueError(f"Unknown --arch {arch}: choose one of {', '.join(BACKBONES)}.")
     if weights not in (None, "imagenet") and not Path(str(weights)).is_file():
         raise ValueError(f"The weights file {weights} does not exist: give a path, imagenet or none.")
+    whole = weights is not None and Path(str(weights)).name.endswith(WHOLE_SUFFIX)
     image = keras.Input((image_size, image_size, 1), name="image", dtype="float32")
     backbone = BACKBONES[arch](
-        include_top=False, weights=str(weights) if weights else None, input_tensor=normalise(image)
+        include_top=False,
+        weights=str(weights) if weights and not whole else None,
+        input_tensor=normalise(image, harmonise),
     )
     features = keras.layers.GlobalAveragePooling2D(name=FEATURES_LAYER, dtype="float32")(backbone.output)
     # float32 under mixed precision too: a softmax over bfloat16 logits would round the scores to 2-3 digits.
     logits = keras.layers.Dense(classes, name=LOGITS_LAYER, dtype="float32")(features)
     model = keras.Model(image, logits, name=arch)
+    if whole:
+        model.load_weights(weights)
     for layer in model.layers:
         # BatchNorm stays in inference mode for good: small batches would spoil the pretrained statistics.
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -65,12 +73,52 @@ def build(
     return model
 
 
-def normalise(image: keras.KerasTensor) -> keras.KerasTensor:
-    """Grey 0-255 (N, S, S, 1) -> standardised by picture, in the range of ImageNet's BGR input (N, S, S, 3)."""
-    mean = ops.mean(image, axis=(1, 2, 3), keepdims=True)
-    spread = ops.sqrt(ops.mean(ops.square(image - mean), axis=(1, 2, 3), keepdims=True))
-    grey = (image - mean) / ops.maximum(spread, LEAST_SPREAD) * GREY_SPREAD + GREY_MEAN
+def normalise(image: keras.KerasTensor, harmonise: str = "standardise") -> keras.KerasTensor:
+    """Take away the grey scale that differs between hospitals' exports, then shift to ImageNet's BGR input.
+
+    Args:
+        image: (N, S, S, 1) grey 0-255.
+        harmonise: "standardise" (each picture by its own mean and spread), "equalise" (`equalise` first), or "none".
+
+    Returns:
+        (N, S, S, 3).
+
+    Raises:
+        ValueError: another word.
+    """
+    if harmonise not in ("standardise", "equalise", "none"):
+        raise ValueError(f"Unknown --harmonise {harmonise}: choose standardise, equalise or none.")
+    grey = equalise(image) if harmonise == "equalise" else image
+    if harmonise != "none":
+        mean = ops.mean(grey, axis=(1, 2, 3), keepdims=True)
+        spread = ops.sqrt(ops.mean(ops.square(grey - mean), axis=(1, 2, 3), keepdims=True))
+        grey = (grey - mean) / ops.maximum(spread, LEAST_SPREAD) * GREY_SPREAD + GREY_MEAN
     return ops.concatenate([grey - channel for channel in IMAGENET_BGR_MEAN], axis=-1)
+
+
+def equalise(image: keras.KerasTensor, bins: int = 16, limit: float = 3.0) -> keras.KerasTensor:
+    """Contrast-limited histogram equalisation (Pizer et al. 1987) of each whole picture, in operations of the graph.
+
+    The grey curve is linear inside a bin and rises by the share of the pixels in it, at most `limit` times the even
+    share, so that a black border does not eat the range.
+
+    Args:
+        image: (N, S, S, 1) grey 0-255.
+        bins: of the histogram.
+        limit: of the curve's slope.
+
+    Returns:
+        (N, S, S, 1) grey 0-255.
+    """
+    # One channel a bin: how far each pixel fills it, 0 to 1. Its mean is the share of the pixels above the bin, those
+    # inside counted in part, so no comparison is needed, which LiteRT would run slowly.
+    steps = ops.reshape(ops.arange(bins, dtype="float32"), (1, 1, 1, bins))
+    filled = ops.clip(image * (bins / 255.0) - steps, 0.0, 1.0)
+    above = ops.mean(filled, axis=(1, 2), keepdims=True)
+    shares = ops.concatenate([1.0 - above[..., :1], above[..., :-1] - above[..., 1:]], axis=-1)
+    rises = ops.minimum(shares, limit / bins)
+    total = ops.maximum(ops.sum(rises, axis=-1, keepdims=True), 1e-3)
+    return ops.sum(filled * (rises * (255.0 / total)), axis=-1, keepdims=True)
 
 
 def freeze_below(model: keras.Model, stage: int) -> None:

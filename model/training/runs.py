@@ -31,7 +31,7 @@ def load(plan: Plan, settings: Settings, run: Path) -> dataset.Checked:
         DatasetError: see `records.find_records`, `records.select` and `dataset.check`.
     """
     records = find_records(Path(plan.data))
-    chosen = select(records, sources=plan.sources, hold_out=plan.hold_out)
+    chosen = select(records, sources=plan.sources, hold_out=plan.hold_out, unlabelled=bool(settings.teacher))
     size = round(settings.image_size * SPARE)
     return dataset.check(chosen, size=size, seed=settings.seed, cache=run.parent / "cache")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model.training.augmentation import Augmentation
+from model.training.augmentation import STRENGTHS, Augmentation
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Settings:
     """Everything that decides what a run gives; written to the run's folder and into the bundle's card.
 
     Attributes:
-        arch, weights: see `network.build`.
+        arch, weights, harmonise: see `network.build`.
         image_size: pixels a side of the shipped network's input.
         start_size, start_epochs: the first epochs may see smaller pictures, which is several times faster.
         epochs: of the second stage, the `start_epochs` included.
@@ -26,6 +26,10 @@ class Settings:
         balance: "class", "source" (every source and class weighs the same) or "none".
         ema: momentum of the weights' moving average that is validated and kept; 0 for none.
         patience: epochs without a better validation loss before the run stops.
+        mixup: strength of mixing pairs of pictures (Zhang et al. 2018); 0 for none.
+        teacher: final weights of an earlier run with the same classes, whose scores are the targets of pictures
+            without a label; empty leaves such pictures out.
+        strength: of the augmentation, a name in `augmentation.STRENGTHS`.
         seed: of the split, the order and the augmentation.
     """
 
@@ -47,8 +51,16 @@ class Settings:
     balance: str = "source"
     ema: float = 0.99
     patience: int = 6
+    harmonise: str = "standardise"
+    mixup: float = 0.0
+    teacher: str = ""
+    strength: str = "strong"
     seed: int = 1
-    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """The augmentation of this strength."""
+        return STRENGTHS[self.strength]
 
     def size_in(self, epoch: int) -> int:
         """Pixels a side of the pictures in an epoch (from 0 on)."""
@@ -62,6 +74,5 @@ class Settings:
     def read(path: Path) -> Settings:
         """Read what `write` wrote."""
         raw = json.loads(path.read_text(encoding="utf-8"))
-        raw["augmentation"]["zoom"] = tuple(raw["augmentation"]["zoom"])
         raw["noisy_sources"] = tuple(raw["noisy_sources"])
-        return Settings(**{**raw, "augmentation": Augmentation(**raw["augmentation"])})
+        return Settings(**raw)

@@ -98,3 +98,15 @@ def test_bundle_loads_and_maps_add_up(small_bundle: Path) -> None:
     other = bundle.run(255 - image)
     # What is left after the cells is the bias, the same for every picture.
     assert np.allclose(offset, other.logits - other.maps.sum(axis=(0, 1)), atol=0.05)
+
+
+def test_equalisation_brings_dark_and_pale_exports_together() -> None:
+    y, x = np.mgrid[0:64, 0:64] / 63
+    picture = (0.2 + 0.6 * x * y).astype(np.float32)[None, :, :, None]
+    pale, dark = (network.equalise(keras.ops.convert_to_tensor(255 * picture**g)).numpy() for g in (0.6, 1.8))
+    assert np.abs(pale - dark).mean() < 0.25 * np.abs(255 * picture**0.6 - 255 * picture**1.8).mean()
+    flat = pale[0, :, :, 0]
+    assert 0 <= flat.min() and flat.max() <= 255.01
+    # The curve only rises: it never turns a denser part into a paler one.
+    order = np.argsort(picture.ravel())
+    assert (np.diff(flat.ravel()[order]) >= -1e-3).all()
