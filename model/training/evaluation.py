@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logit, softmax
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 RESAMPLES = 1000
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
@@ -178,3 +178,64 @@ def choose_margin(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray
 def scores_of(logits: np.ndarray, temperature: float) -> np.ndarray:
     """Calibrated scores, (n, C), of (n, C) logits."""
     return np.asarray(softmax(logits / temperature, axis=1))
+
+
+def average_precision(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """Area under the precision-recall curve as average precision. NaN where one class is missing."""
+    if not weight[truth].sum() or not weight[~truth].sum():
+        return float("nan")
+    return float(average_precision_score(truth, score, sample_weight=weight))
+
+
+def brier(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """Mean squared distance of the score from what was true (Brier 1950)."""
+    return float(np.average((score - truth) ** 2, weights=weight))
+
+
+def calibration_error(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """Expected calibration error over ten bins of equal width (Guo et al. 2017)."""
+    rows = reliability(truth, score, weight)
+    return float(sum(row["share"] * abs(row["observed"] - row["score"]) for row in rows))
+
+
+def reliability(truth: np.ndarray, score: np.ndarray, weight: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
+    """The points of a reliability diagram: per occupied bin the mean score, the observed share and its weight."""
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    rows = []
+    for number in range(bins):
+        own = (place == number) & (weight > 0)
+        if own.any():
+            rows.append(
+                {
+                    "score": float(np.average(score[own], weights=weight[own])),
+                    "observed": float(np.average(truth[own], weights=weight[own])),
+                    "share": float(weight[own].sum() / weight.sum()),
+                    "n": int(own.sum()),
+                }
+            )
+    return rows
+
+
+def risk_and_coverage(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, float]]:
+    """Error among the pictures that are decided on, by the share of pictures that are (Geifman and El-Yaniv 2017).
+
+    Args:
+        confidence: (n,) distances from the decision boundary.
+        right: (n,) bool.
+
+    Returns:
+        Rows with coverage, error and the margin that gives them, from full coverage down to a twentieth.
+    """
+    order = np.argsort(-confidence)
+    errors = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
+    rows = []
+    for twentieth in range(20, 0, -1):
+        kept = max(1, round(len(order) * twentieth / 20))
+        rows.append(
+            {
+                "coverage": kept / len(order),
+                "error": float(errors[kept - 1]),
+                "margin": float(confidence[order[kept - 1]]),
+            }
+        )
+    return rows

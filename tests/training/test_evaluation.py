@@ -70,3 +70,30 @@ def test_confidence_of_two_classes_is_the_distance_to_the_threshold() -> None:
     decided, confidence = evaluation.confidences(np.array([[0.2, 0.8], [0.7, 0.3]]), 1, 0.5)
     assert decided.tolist() == [1, 0]
     assert confidence == pytest.approx([np.log(4), np.log(7 / 3)])
+
+
+def test_calibration_error_of_a_score_that_means_what_it_says_is_small() -> None:
+    rng = np.random.default_rng(4)
+    score = rng.random(20000)
+    truth = rng.random(20000) < score
+    one = np.ones(20000)
+    assert evaluation.calibration_error(truth, score, one) < 0.02
+    # Squaring the scores makes them understate: at s = 1/2 by 1/4.
+    assert evaluation.calibration_error(truth, score**2, one) > 0.12
+    assert evaluation.brier(truth, score, one) == pytest.approx(1 / 6, abs=0.01)
+    assert sum(row["n"] for row in evaluation.reliability(truth, score, one)) == 20000
+
+
+def test_risk_falls_with_coverage_when_confidence_means_something() -> None:
+    rng = np.random.default_rng(5)
+    confidence = rng.random(5000)
+    right = rng.random(5000) < 0.5 + 0.5 * confidence
+    rows = evaluation.risk_and_coverage(confidence, right)
+    assert rows[0]["coverage"] == 1.0 and rows[0]["error"] == pytest.approx(0.25, abs=0.02)
+    assert rows[-1]["error"] < 0.05
+
+
+def test_average_precision_of_chance_is_the_prevalence() -> None:
+    rng = np.random.default_rng(6)
+    truth = rng.random(20000) < 0.3
+    assert evaluation.average_precision(truth, rng.random(20000), np.ones(20000)) == pytest.approx(0.3, abs=0.02)
