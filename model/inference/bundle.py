@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import threading
 from dataclasses import dataclass
@@ -108,11 +109,18 @@ class Bundle:
         try:
             self._interpreter = Interpreter(model_content=model, num_threads=threads)
             self._run = self._interpreter.get_signature_runner("serving_default")
-            names = set(self._run.get_output_details())
+            inputs, outputs = self._run.get_input_details(), self._run.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise BundleError("model.tflite can't be loaded by LiteRT: fetch or export the bundle again.") from error
-        if not {"logits", "maps", "features"} <= names:
-            raise BundleError(f"model.tflite has the outputs {sorted(names)}, not logits, maps and features.")
+        if "image" not in inputs or not {"logits", "maps", "features"} <= set(outputs):
+            raise BundleError(
+                f"model.tflite has {sorted(inputs)} and {sorted(outputs)}, not image and logits, maps and features."
+            )
+        shape = [*inputs["image"]["shape"][1:], outputs["logits"]["shape"][-1], outputs["maps"]["shape"][-1]]
+        if shape != [card.size, card.size, 1, len(card.classes), len(card.classes)]:
+            raise BundleError(f"model.tflite has not the picture size or classes of {card.title}: export it again.")
+        # The first pass takes several times as long as the others; better now than in somebody's first reading.
+        self.run(np.zeros((1, card.size, card.size, 1), np.float32))
 
     def run(self, image: NDArray[np.float32]) -> Outputs:
         """One forward pass.
@@ -183,9 +191,21 @@ def read_card(folder: Path) -> Card:
         card = _parse(raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"The card of the bundle {folder.name} lacks or garbles {error}: export it again.") from error
-    if card.positive not in card.classes or card.default_point not in card.points or card.temperature <= 0:
+    if not _is_consistent(card):
         raise BundleError(f"The card of the bundle {folder.name} contradicts itself: export it again.")
     return card
+
+
+def _is_consistent(card: Card) -> bool:
+    return (
+        card.positive in card.classes
+        and len(set(card.classes)) == len(card.classes) >= 2
+        and card.default_point in card.points
+        and all(0 < point.threshold < 1 for point in card.points.values())
+        and 0 < card.temperature < math.inf
+        and 0 <= card.margin < math.inf
+        and card.size > 0
+    )
 
 
 def _parse(raw: dict[str, Any]) -> Card:

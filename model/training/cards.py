@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import json
 import subprocess
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
 
 from model.training.dataset import Checked
 from model.training.history import read_history
+from model.training.network import WHOLE_SUFFIX
 from model.training.records import is_positive
 from model.training.settings import Settings
 
@@ -27,6 +28,8 @@ LIMITS = (
     ("", "Pictures of a hospital that it was not trained on are read worse: compare internal and external figures."),
     ("", "A heatmap cell covers 1/7 of the picture's side: it can't outline a lesion."),
 )
+# Settings that are paths of files.
+PATHS = ("weights", "teacher")
 STARTING_WEIGHTS = {
     "resnet50_ct.weights.h5": {
         "name": "resnet50_ct",
@@ -60,8 +63,7 @@ def describe(data: Checked, settings: Settings, run: Path, model: keras.Model, v
         "training": {
             "sources": _sources(data),
             "starting_weights": _starting_weights(settings),
-            "settings": json.loads((run / "settings.json").read_text(encoding="utf-8"))
-            | {"weights": Path(settings.weights).name if settings.weights else "none"},
+            "settings": asdict(settings) | {name: _without_folder(getattr(settings, name)) for name in PATHS},
             "history": read_history(run),
         },
         "figures": [],
@@ -80,11 +82,16 @@ def _sources(data: Checked) -> list[dict]:
                 "source": source,
                 "licence": "; ".join(sorted({r.licence for r in own if r.licence})),
                 "role": "external test" if own[0].split == "external" else "training, validation and test",
-                "pictures": dict(Counter(r.label for r in own if r.split != "unused")),
+                "pictures": dict(Counter(r.label or "unlabelled" for r in own if r.split != "unused")),
                 "split": dict(Counter(r.split for r in own)),
             }
         )
     return rows
+
+
+def _without_folder(path: str | None) -> str:
+    """The last two parts of a path: which run, which file; the rest would tell of the machine."""
+    return "/".join(Path(path).parts[-2:]) if path else ""
 
 
 def _weights_licence(data: Checked) -> str:
@@ -95,8 +102,19 @@ def _weights_licence(data: Checked) -> str:
 
 
 def _starting_weights(settings: Settings) -> dict[str, str]:
-    name = Path(settings.weights).name if settings.weights else "none"
-    return STARTING_WEIGHTS.get(name, {"name": name, "origin": "a file of the user", "licence": "its owner's"})
+    if not settings.weights:
+        return STARTING_WEIGHTS["none"]
+    path = Path(settings.weights)
+    earlier = path.parent / "settings.json"
+    if path.name == WHOLE_SUFFIX and earlier.exists():
+        # A run that goes on from an earlier run: the origin is the earlier one's.
+        origin = _starting_weights(Settings.read(earlier))
+        return origin | {
+            "continued": f"{origin.get('continued', '')} fine-tuned by an earlier run, {path.parent.name};".strip()
+        }
+    return STARTING_WEIGHTS.get(
+        path.name, {"name": path.name, "origin": "a file of the user", "licence": "its owner's"}
+    )
 
 
 def _git_commit() -> str:

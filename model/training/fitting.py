@@ -123,9 +123,9 @@ def _material(data: Checked, settings: Settings) -> tuple[np.ndarray, np.ndarray
     weights = make_weights(data, train, settings.balance)
     if not settings.teacher or not len(unlabelled):
         return data.pictures[train], targets, weights
-    teacher = network.build(settings.arch, len(data.classes), settings.image_size, None, settings.harmonise)
-    teacher.load_weights(settings.teacher)
-    pictures = squash(data.pictures[unlabelled], settings.image_size)
+    own = Settings.read(Path(settings.teacher).with_name("settings.json"))
+    teacher = network.build(own.arch, len(data.classes), own.image_size, settings.teacher, own.harmonise)
+    pictures = squash(data.pictures[unlabelled], own.image_size)
     soft = np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))
     print(f"the teacher judged {len(unlabelled)} pictures without a label", flush=True)
     # Half the weight of a picture that a person labelled.

@@ -31,7 +31,9 @@ def load(plan: Plan, settings: Settings, run: Path) -> dataset.Checked:
         DatasetError: see `records.find_records`, `records.select` and `dataset.check`.
     """
     records = find_records(Path(plan.data))
-    chosen = select(records, sources=plan.sources, hold_out=plan.hold_out, unlabelled=bool(settings.teacher))
+    # Pictures without a label always, though only a run with a teacher learns from them: they may tie two patients
+    # together, and the split must not depend on the settings.
+    chosen = select(records, sources=plan.sources, hold_out=plan.hold_out, unlabelled=True)
     size = round(settings.image_size * SPARE)
     return dataset.check(chosen, size=size, seed=settings.seed, cache=run.parent / "cache")
 

@@ -1,0 +1,189 @@
+"""The reader for scripts and archives: `python -m model read PATH...` and `python -m model card`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+from model import __version__
+from model.inference import bundle as bundles
+from model.inference import rendering, report
+from model.inference.formats import DEFAULT_LIMITS
+from model.inference.radiograph import Radiograph, Unreadable, decode
+from model.inference.reader import REFUSED, Reader, Reading, refused
+
+READ, NONE_READ, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+# A heatmap's picture has no side above this; the maps themselves have a few cells a side.
+HEATMAP_SIDE = 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; default is the command line's.
+
+    Returns:
+        The exit code: 0 at least one picture was read, 1 none was, 2 wrong usage, 130 interrupted by the user.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return _card(options) if options.command == "card" else _read(options, parser)
+    except bundles.BundleError as error:
+        print(error, file=sys.stderr)
+        return NONE_READ
+    except KeyboardInterrupt:
+        print("Interrupted: what was read before is kept.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the lines (`head`) has enough; Python must not complain while closing stdout either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READ
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m model",
+        description="Read chest radiographs. For research and education, not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    read = commands.add_parser(
+        "read",
+        help="read pictures, one JSON object a picture",
+        epilog="Exit code: 0 if at least one picture was read, 1 if none was, 2 for wrong usage. "
+        "A file that can't be read is a line with the decision 'refused' and the reason.",
+    )
+    read.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder with all in it")
+    read.add_argument("--out", type=Path, metavar="FILE", help="write to FILE.jsonl or FILE.csv and not to stdout")
+    read.add_argument("--heatmaps", type=Path, metavar="DIR", help="write a picture with its heatmap to DIR for each")
+    read.add_argument("--operating-point", metavar="NAME", help="one of the card's; see `card`")
+    card = commands.add_parser("card", help="print what the bundle is")
+    card.add_argument("--json", action="store_true", help="as JSON, complete")
+    for command in (read, card):
+        command.add_argument("--bundle", type=Path, metavar="DIR", help="default: the one that ships, or CXR_BUNDLE")
+    return parser
+
+
+def _card(options: argparse.Namespace) -> int:
+    folder = Path(options.bundle or os.environ.get("CXR_BUNDLE") or bundles.DEFAULT_BUNDLE)
+    card = bundles.read_card(folder)
+    print((folder / "card.json").read_text(encoding="utf-8").rstrip() if options.json else report.describe(card))
+    return READ
+
+
+def _read(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if options.out and options.out.suffix.lower() not in (".jsonl", ".csv"):
+        parser.error(f"--out must end in .jsonl or .csv, not {options.out.suffix or 'nothing'}")
+    reader = Reader(bundles.load(options.bundle))
+    card = reader.bundle.card
+    if options.operating_point not in (None, *card.points):
+        parser.error(f"--operating-point must be one of {', '.join(card.points)}")
+    paths = [found for path in options.paths for found in _files(path)]
+    count = 0
+    with ExitStack() as stack:
+        try:
+            if options.heatmaps:
+                options.heatmaps.mkdir(parents=True, exist_ok=True)
+            write = _open(options.out, card, stack)
+        except OSError as error:
+            parser.error(f"can't write there: {error.strerror}")
+        for path in _with_progress(paths, sys.stderr):
+            reading, radiograph = _read_file(path, reader, options.operating_point)
+            record = {"path": str(path), **reading.to_dict()}
+            if options.heatmaps and radiograph:
+                record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, card.positive)
+            write(record)
+            count += reading.decision != REFUSED
+    if not paths:
+        print("There are no files in what you named.", file=sys.stderr)
+    return READ if count else NONE_READ
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The path itself, or all files in the folder and its sub-folders by name, without hidden ones."""
+    if not path.is_dir():
+        yield path
+        return
+    for folder, below, names in os.walk(path):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _read_file(path: Path, reader: Reader, operating_point: str | None) -> tuple[Reading, Radiograph | None]:
+    """Read one file; whatever is wrong with it ends in a refusal."""
+    start, sha256 = time.perf_counter(), ""
+    try:
+        data = _load(path)
+        sha256 = hashlib.sha256(data).hexdigest()
+        radiograph = decode(data)
+        reading = reader.read(radiograph, operating_point)
+    except Unreadable as error:
+        return refused(error, reader.bundle.card.title, sha256, time.perf_counter() - start), None
+    return dataclasses.replace(reading, seconds=time.perf_counter() - start), radiograph
+
+
+def _load(path: Path) -> bytes:
+    try:
+        if not path.exists():
+            raise Unreadable("There is no such file: check the path.")
+        if not path.is_file():
+            raise Unreadable("This is neither a file nor a folder: choose a picture.")
+        # Before reading: a disc image of many gigabytes must not fill the memory only to be refused.
+        DEFAULT_LIMITS.check_bytes(path.stat().st_size, dicom=True)
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"The file can't be opened ({error.strerror}): check who may read it.") from None
+
+
+def _open(out: Path | None, card: bundles.Card, stack: ExitStack) -> report.Write:
+    if out is not None:
+        table = out.suffix.lower() == ".csv"
+        return stack.enter_context(report.csv_table(out, card.classes) if table else report.json_lines(out))
+    return _print_line if sys.stdout.isatty() else lambda record: print(report.to_json(record), flush=True)
+
+
+def _print_line(record: report.Record) -> None:
+    """A picture for a person at a terminal."""
+    scores = "  ".join(f"{name} {score:.2f}" for name, score in record["scores"].items())
+    # \r and the code that clears the line take the progress bar away first.
+    print(f"\r\x1b[K{record['decision']:9}  {scores or record['reasons'][0]}  {record['path']!a}", flush=True)
+
+
+def _write_heatmap(folder: Path, path: Path, reading: Reading, radiograph: Radiograph, positive: str) -> str:
+    """Write the overlay for the class that was decided on, or else the positive one; returns the file's name."""
+    shown = reading.decision if reading.decision in reading.classes else positive
+    # Files of one name in several folders are told apart by their content.
+    name = f"{path.stem}-{reading.sha256[:8]}-{shown}.png"
+    class_map = reading.maps[:, :, reading.classes.index(shown)]
+    with report.replacing(folder / name, "wb") as file:
+        file.write(rendering.png(rendering.overlay(rendering.fit(radiograph.pixels, HEATMAP_SIDE), class_map)))
+    return name
+
+
+def _with_progress(paths: Sequence[Path], stream: TextIO) -> Iterable[Path]:
+    """The paths, with a bar on the stream if it is a terminal."""
+    if not stream.isatty():
+        yield from paths
+        return
+    start = time.monotonic()
+    for number, path in enumerate(paths):
+        done = 30 * number // len(paths)
+        left = (time.monotonic() - start) / number * (len(paths) - number) if number else 0.0
+        stream.write(f"\r\x1b[K[{'#' * done}{' ' * (30 - done)}] {number} of {len(paths)}, {left:.0f} s left")
+        stream.flush()
+        yield path
+    stream.write(f"\r\x1b[K{len(paths)} files in {time.monotonic() - start:.1f} s\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

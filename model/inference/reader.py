@@ -1,0 +1,199 @@
+"""Radiograph -> Reading: calibrated scores, a decision with its reasons, and a map for each class."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.inference.bundle import Bundle, Card, OperatingPoint
+from model.inference.radiograph import Radiograph, Unreadable, to_input
+
+UNCERTAIN = "uncertain"
+REFUSED = "refused"
+# Keeps log-odds finite where a score rounds to 0 or 1.
+_SMALLEST = 1e-7
+_NAMES = {"covid19": "COVID-19 pattern", "other": "other lung disease", "normal": "normal"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the network made of one radiograph; of a refused file only the decision, the reason and the time.
+
+    Attributes:
+        decision: a class, "uncertain" or "refused".
+        scores: calibrated, 0 to 1, by class; they add up to 1.
+        logits: by class, before calibration.
+        maps: (h, w, C) float32, what each part of the picture added to each logit.
+        classes: in the order of the maps.
+        operating_point: name of the one that was applied.
+        reasons: sentences: how the decision came about, then what the decoder noted.
+        seconds: taken.
+        bundle: name and version.
+        sha256: of the file.
+    """
+
+    decision: str
+    scores: dict[str, float]
+    logits: dict[str, float]
+    maps: NDArray[np.float32]
+    classes: tuple[str, ...]
+    operating_point: str
+    reasons: tuple[str, ...]
+    seconds: float
+    bundle: str
+    sha256: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading as JSON holds it, without the maps."""
+        return {
+            "decision": self.decision,
+            "scores": {name: round(score, 6) for name, score in self.scores.items()},
+            "logits": {name: round(logit, 6) for name, logit in self.logits.items()},
+            "reasons": list(self.reasons),
+            "seconds": round(self.seconds, 4),
+            "bundle": self.bundle,
+            "operating_point": self.operating_point,
+            "sha256": self.sha256,
+        }
+
+
+class Reader:
+    """Reads radiographs with one bundle. Threads may share it; the network runs for one at a time."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    def read(self, radiograph: Radiograph, operating_point: str | None = None) -> Reading:
+        """Read one radiograph: one forward pass gives scores and maps.
+
+        Args:
+            radiograph: decoded.
+            operating_point: name of one of the card's; default is the card's own choice.
+
+        Returns:
+            The reading.
+
+        Raises:
+            BundleError: there is no such operating point.
+        """
+        start = time.perf_counter()
+        card = self.bundle.card
+        point = card.point(operating_point)
+        found = self.bundle.run(to_input(radiograph.pixels, card.size))
+        scores = softmax(found.logits, card.temperature)
+        decision, reasons = decide(card, point, scores)
+        return Reading(
+            decision=decision,
+            scores=scores_by_name(card, scores),
+            logits=scores_by_name(card, found.logits),
+            maps=found.maps,
+            classes=card.classes,
+            operating_point=point.name,
+            reasons=(*reasons, *radiograph.notes),
+            seconds=time.perf_counter() - start,
+            bundle=card.title,
+            sha256=radiograph.sha256,
+        )
+
+
+def refused(error: Unreadable, bundle: str = "", sha256: str = "", seconds: float = 0.0) -> Reading:
+    """The record of a file that could not be read.
+
+    Args:
+        error: why, in a sentence.
+        bundle: that would have read it.
+        sha256: of the file, as far as it could be read.
+        seconds: taken.
+
+    Returns:
+        A reading with the decision "refused" and without scores.
+    """
+    empty = np.zeros((0, 0, 0), np.float32)
+    return Reading(REFUSED, {}, {}, empty, (), "", (str(error),), seconds, bundle, sha256)
+
+
+def softmax(logits: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    """Calibrated scores of (C,) logits (temperature scaling, Guo et al. 2017, arXiv:1706.04599)."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max())
+    return np.asarray(powers / powers.sum())
+
+
+def scores_by_name(card: Card, values: NDArray[Any]) -> dict[str, float]:
+    """(C,) values by the names of the classes."""
+    return {name: float(value) for name, value in zip(card.classes, values, strict=True)}
+
+
+def decide(card: Card, point: OperatingPoint, scores: NDArray[np.float64]) -> tuple[str, list[str]]:
+    """Compare the scores with the operating point and with each other.
+
+    The distance from a decision boundary is in log-odds: that of the positive class' score from the threshold, and
+    below the threshold also the log-ratio of the two largest other scores, whichever is less. Readings nearer than
+    the card's margin are uncertain (the reject option: El-Yaniv and Wiener 2010, JMLR 11:1605).
+
+    Args:
+        card: with the margin.
+        point: the operating point.
+        scores: (C,), adding up to 1.
+
+    Returns:
+        The decision and its reasons.
+    """
+    positive = card.classes.index(card.positive)
+    score = float(scores[positive])
+    signed = _log_odds(score) - _log_odds(point.threshold)
+    others = sorted((i for i in range(len(scores)) if i != positive), key=lambda i: -scores[i])
+    if signed >= 0:
+        decided, confidence, boundary = positive, signed, "the operating point"
+    else:
+        decided, confidence, boundary = others[0], -signed, "the operating point"
+        if len(others) > 1:
+            first, second = (max(float(scores[i]), _SMALLEST) for i in others[:2])
+            gap = math.log(first / second)
+            if gap < confidence:
+                confidence, boundary = gap, f"a tie with {_name(card.classes[others[1]])}"
+    side = "above" if signed > 0 else "below" if signed < 0 else "exactly at"
+    shown, threshold = _apart(score, point.threshold)
+    reasons = [
+        f"The {_name(card.positive)} score {shown} is {side} the operating point {threshold} ({_words(point.name)})."
+    ]
+    if decided != positive and len(others) > 1:
+        shown, second_shown = _apart(float(scores[others[0]]), float(scores[others[1]]))
+        reasons.append(
+            f"Of the other classes, {_name(card.classes[others[0]])} scores {shown} and "
+            f"{_name(card.classes[others[1]])} {second_shown}."
+        )
+    if confidence >= card.margin:
+        return card.classes[decided], reasons
+    reasons.append(
+        f"That is only {confidence:.2f} log-odds from {boundary}, and readings nearer than {card.margin:.2f} "
+        "are called uncertain."
+    )
+    return UNCERTAIN, reasons
+
+
+def _log_odds(share: float) -> float:
+    share = min(max(share, _SMALLEST), 1 - _SMALLEST)
+    return math.log(share / (1 - share))
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Both with two digits, or with as many as tell them apart."""
+    for digits in (2, 3, 4):
+        shown = f"{one:.{digits}f}", f"{other:.{digits}f}"
+        if shown[0] != shown[1]:
+            return shown
+    return f"{one:.2f}", f"{other:.2f}"
+
+
+def _name(name: str) -> str:
+    return _NAMES.get(name, _words(name))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,111 @@
+"""A class' map over the radiograph, in perceptual colours, and the bar that explains them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# matplotlib's inferno, which OpenCV has built in: as light as strong, also for the colour-blind and in print. Jet
+# would draw borders where there are none (Borland and Taylor 2007, doi:10.1109/MCG.2007.323435).
+_COLOURS: NDArray[np.uint8] = np.asarray(
+    cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO)[:, 0, ::-1]
+)
+# Mild compression: half the file of none, in a fifth of the time that the strongest takes.
+_PNG_LEVEL = 3
+
+
+def evidence(class_map: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """What speaks for a class, as a share of the strongest part (Grad-CAM's ReLU: Selvaraju et al. 2017, section 3).
+
+    Args:
+        class_map: (h, w) what each cell added to the logit.
+
+    Returns:
+        (h, w) from 0 to 1, or None if no cell speaks for the class.
+    """
+    strongest = float(class_map.max()) if class_map.size else 0.0
+    if not strongest > 0:
+        return None
+    return np.asarray(np.clip(class_map, 0, None) / strongest, dtype=np.float32)
+
+
+def fit(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Shrink a picture so that no side is above a length; the aspect ratio is kept.
+
+    Args:
+        pixels: (H, W) grey.
+        side: in pixels.
+
+    Returns:
+        (h, w); the picture itself if it is small enough.
+    """
+    scale = side / max(pixels.shape)
+    if scale >= 1:
+        return pixels
+    height, width = (max(1, round(length * scale)) for length in pixels.shape)
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float = 0.55) -> NDArray[np.uint8]:
+    """Lay the evidence for a class over the picture.
+
+    Colour and opacity both follow the evidence, enlarged smoothly: one cell covers a large square of the picture, so
+    there are no contours to mistake for an outline.
+
+    Args:
+        pixels: (H, W) grey from 0 to 255.
+        class_map: (h, w) what each cell added to the logit.
+        opacity: of the strongest part, 0 to 1.
+
+    Returns:
+        (H, W, 3) uint8 RGB; the bare picture if nothing speaks for the class.
+    """
+    grey = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    picture = np.repeat(grey[:, :, None], 3, axis=2)
+    strength = evidence(class_map)
+    if strength is None:
+        return picture
+    height, width = grey.shape
+    # Cubic and not linear, whose creases would show the grid; it overshoots a little beyond 0 and 1.
+    smooth = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
+    colours = _COLOURS[np.rint(smooth * 255).astype(np.uint8)]
+    share = (smooth * np.float32(np.clip(opacity, 0, 1)))[:, :, None]
+    return np.asarray(np.rint(picture + (colours - picture.astype(np.float32)) * share), dtype=np.uint8)
+
+
+def colour_bar(width: int = 256, height: int = 16) -> NDArray[np.uint8]:
+    """The colours from no evidence on the left to the strongest on the right.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    row = _COLOURS[np.rint(np.linspace(0, 255, width)).astype(np.intp)]
+    return np.ascontiguousarray(np.broadcast_to(row, (height, width, 3)))
+
+
+def png(picture: NDArray[Any]) -> bytes:
+    """Encode a picture as PNG.
+
+    Args:
+        picture: (H, W) grey or (H, W, 3) RGB, 0 to 255.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: the picture has no pixels.
+    """
+    if not picture.size:
+        raise ValueError(f"a picture of shape {picture.shape} can't be written as PNG")
+    values = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    if values.ndim == 3:
+        values = np.ascontiguousarray(values[:, :, ::-1])  # OpenCV writes blue first
+    _, coded = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
+    return coded.tobytes()
