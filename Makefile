@@ -1,0 +1,56 @@
+# `make` alone lists the targets. Plain venv and pip do the work; nothing is installed outside this folder.
+PORT ?=
+DATA ?= ../shared/data/manifest.csv
+WEIGHTS ?=
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+APP := .venv/bin/python
+TRAIN := .venv-train/bin/python
+TEST := .venv-test/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help app test check train bench screenshots lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+app: .venv/installed ## set up if need be, start the app and print its address (PORT=8600 for another)
+	@$(APP) -m streamlit run app.py --server.headless true --server.address localhost $(if $(PORT),--server.port $(PORT))
+
+test: check ## run every check and test
+	$(TEST) -m pytest --cov --cov-report=term --cov-fail-under=90
+
+check: .venv-test/installed ## lint, formatting and types alone
+	$(TEST) -m ruff check .
+	$(TEST) -m ruff format --check .
+	$(TEST) -m mypy
+
+train: .venv-train/installed ## fine-tune on DATA (a manifest or a folder with one sub-folder a class)
+	$(TRAIN) train.py --data "$(DATA)"
+
+bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/results (WEIGHTS=checkpoint)
+	$(TEST) -m benchmarks.reading $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	$(TEST) -m benchmarks.memory
+	$(TEST) -m benchmarks.server
+
+screenshots: .venv-test/installed ## make the pictures of the app in the documentation
+	$(TEST) scripts/screenshots.py
+
+lock: ## choose the exact versions anew (needs uv)
+	scripts/lock.sh
+
+clean: ## remove environments and caches; runs/ with its checkpoints stays
+	rm -rf .venv .venv-test .venv-train .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is made once; its `installed` file says that the installation came to its end.
+.venv/installed: requirements.txt constraints.txt
+.venv-train/installed: requirements-train.txt requirements.txt constraints.txt
+.venv-test/installed: requirements-test.txt requirements-train.txt requirements.txt constraints.txt
+.venv/installed .venv-train/installed .venv-test/installed:
+	@python=$$(scripts/find_python.sh) || exit 1; \
+	echo "Installing $< into $(@D) with $$("$$python" --version): a few minutes, only this once."; \
+	"$$python" -m venv --clear $(@D) && $(@D)/bin/python -m pip install $(PIP_FLAGS) -r $< && touch $@
+
+.venv-test/installed-bench: requirements-bench.txt .venv-test/installed
+	$(TEST) -m pip install $(PIP_FLAGS) -r $< && touch $@

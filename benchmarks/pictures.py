@@ -1,0 +1,72 @@
+"""Real radiographs to measure with: the sample DICOM file, windows of it, and the shared data where it is."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def sample() -> bytes:
+    """The chest radiograph that pydicom-data ships, as a DICOM file.
+
+    Raises:
+        FileNotFoundError: the package is not installed.
+    """
+    path = get_testdata_file("RG1_UNCR.dcm", download=False)
+    if not path:
+        raise FileNotFoundError("The sample radiograph is missing: pip install pydicom-data.")
+    return Path(str(path)).read_bytes()
+
+
+def windowed(count: int, seed: int = 0) -> Iterator[bytes]:
+    """DICOM files of parts of the sample under random windows: every one decodes to another picture.
+
+    Args:
+        count: how many.
+        seed: of the random parts and windows.
+
+    Yields:
+        The bytes of one file.
+    """
+    rng = np.random.default_rng(seed)
+    dataset = dcmread(io.BytesIO(sample()))
+    whole = dataset.pixel_array
+    low, high = np.percentile(whole, [1, 99])
+    for _ in range(count):
+        height, width = (int(side * rng.uniform(0.5, 1)) for side in whole.shape)
+        top, left = (
+            int(rng.integers(0, side - part + 1)) for side, part in zip(whole.shape, (height, width), strict=True)
+        )
+        dataset.Rows, dataset.Columns = height, width
+        dataset.PixelData = np.ascontiguousarray(whole[top : top + height, left : left + width]).tobytes()
+        dataset.WindowCenter = round(float(rng.uniform(low, high)))
+        dataset.WindowWidth = round(float(rng.uniform(0.3, 1) * (high - low))) + 1
+        buffer = io.BytesIO()
+        dataset.save_as(buffer)
+        yield buffer.getvalue()
+
+
+def shared(count: int, seed: int = 0) -> Iterator[bytes]:
+    """Files of the shared data in a random order; none where the project stands alone.
+
+    Args:
+        count: at most so many.
+        seed: of the order.
+
+    Yields:
+        The bytes of one file.
+    """
+    if not (SHARED / "manifest.csv").exists():
+        return
+    with (SHARED / "manifest.csv").open(encoding="utf-8") as file:
+        paths = [row["path"] for row in csv.DictReader(file)]
+    for path in np.random.default_rng(seed).permutation(paths)[:count]:
+        yield (SHARED / str(path)).read_bytes()

@@ -1,0 +1,173 @@
+"""How long one reading takes, against the bare network and against gradient-based Grad-CAM on the same weights.
+
+Usage: python -m benchmarks.reading [--weights RUN/best.weights.h5] [--rounds 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from benchmarks import machine, pictures
+from model.inference import bundle as bundles
+from model.inference.radiograph import Radiograph, decode, to_input
+from model.inference.reader import Reader
+
+THREADS = 2
+# A reading is timed this often in each round: it takes a hundredth of what the gradient takes.
+READINGS_A_ROUND = 5
+
+
+def main() -> None:
+    """Measure and write `results/reading.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, help="Keras weights of the bundle's network (.weights.h5 or .keras)")
+    parser.add_argument("--bundle", type=Path, default=bundles.DEFAULT_BUNDLE)
+    parser.add_argument("--rounds", type=int, default=60)
+    options = parser.parse_args()
+    before = machine.describe()
+    cv2.setNumThreads(THREADS)
+
+    reader = Reader(bundles.load(options.bundle, threads=THREADS))
+    radiograph = decode(pictures.sample())
+    image = to_input(radiograph.pixels, reader.bundle.card.size)
+    gradients, compared = _gradients(options.weights, reader, radiograph, image)
+    cheap = {"bare": _bare(options.bundle, image), "reader": lambda: reader.read(radiograph)}
+    seconds = _time(cheap, gradients, options.rounds)
+
+    to_bare = machine.ratio(seconds["reader"], seconds["bare"])
+    to_vis = machine.ratio(seconds["tf-keras-vis"], seconds["reader"])
+    machine.write(
+        "reading",
+        {
+            "what": "one decoded radiograph -> scores and heatmap; runs interleaved in one process, in random order",
+            "machine": before,
+            "threads": THREADS,
+            "bundle": reader.bundle.card.title,
+            "picture": {"from": "pydicom-data", "height_width": list(radiograph.pixels.shape)},
+            "keras_weights": options.weights.name if options.weights else "random: for timing only",
+            "maps_compared": compared,
+            "milliseconds": {name: machine.spread(found) for name, found in seconds.items()},
+            "ratios": {
+                "reader / bare forward pass": to_bare,
+                "tf-keras-vis / reader": to_vis,
+                "GradientTape / reader": machine.ratio(seconds["GradientTape"], seconds["reader"]),
+            },
+            "targets": {
+                "reader / bare forward pass": {
+                    "limit": "at most 1.10",
+                    "found": to_bare["value"],
+                    "met": to_bare["value"] <= 1.10,
+                },
+                "tf-keras-vis / reader": {
+                    "limit": "at least 20",
+                    "found": to_vis["value"],
+                    "met": to_vis["value"] >= 20,
+                },
+            },
+        },
+    )
+
+
+def _bare(folder: Path, image: np.ndarray) -> Callable[[], object]:
+    """The least that any caller of model.tflite pays: set the input, run, take the outputs."""
+    interpreter = Interpreter(model_path=str(folder / "model.tflite"), num_threads=THREADS)
+    interpreter.allocate_tensors()
+    place = interpreter.get_input_details()[0]["index"]
+    results = [output["index"] for output in interpreter.get_output_details()]
+
+    def run() -> list[np.ndarray]:
+        interpreter.set_tensor(place, image)
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for index in results]
+
+    return run
+
+
+def _gradients(
+    weights: Path | None, reader: Reader, radiograph: Radiograph, image: np.ndarray
+) -> tuple[dict[str, Callable[[], np.ndarray]], dict[str, Any]]:
+    """Both gradient-based Grad-CAMs on the Keras network, and how well their maps agree with the reader's."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    from model.training import network
+    from model.training.gradcam import gradcam
+
+    card = reader.bundle.card
+    if weights and weights.suffix == ".keras":
+        keras_model = keras.saving.load_model(weights)
+    else:
+        arch = card.raw["architecture"]["name"]
+        keras_model = network.build(arch, classes=len(card.classes), image_size=card.size)
+        if weights:
+            keras_model.load_weights(weights)
+            # As export does; it moves no score and makes the maps comparable.
+            network.centre_head(keras_model)
+    chosen = card.classes.index(card.positive)
+    last = keras_model.get_layer(network.FEATURES_LAYER).input._keras_history.operation.name
+    visualiser = Gradcam(keras_model)
+
+    def by_library() -> np.ndarray:
+        return np.asarray(
+            visualiser(CategoricalScore([chosen]), image, penultimate_layer=last, seek_penultimate_conv_layer=False)
+        )
+
+    def by_tape() -> np.ndarray:
+        return gradcam(keras_model, image)
+
+    if weights is None:
+        return {"tf-keras-vis": by_library, "GradientTape": by_tape}, {"compared": False}
+    ours = np.maximum(reader.read(radiograph).maps[..., chosen], 0)
+    theirs = cv2.resize(by_library()[0], ours.shape[::-1], interpolation=cv2.INTER_AREA)
+    tape = by_tape()[0, ..., chosen]
+    return {"tf-keras-vis": by_library, "GradientTape": by_tape}, {
+        "compared": True,
+        "class": card.positive,
+        "correlation_with_GradientTape": round(float(np.corrcoef(ours.ravel(), tape.ravel())[0, 1]), 4),
+        "correlation_with_tf-keras-vis": round(float(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]), 4),
+    }
+
+
+def _time(
+    cheap: dict[str, Callable[[], object]], dear: dict[str, Callable[[], np.ndarray]], rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of every way in every round; the cheap ways' are the round's median of several runs."""
+    for run in [*cheap.values(), *dear.values()] * 3:
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in (*cheap, *dear)}
+    order = random.Random(0)
+    for _ in range(rounds):
+        found: dict[str, list[float]] = {name: [] for name in cheap}
+        for name in order.sample([*cheap] * READINGS_A_ROUND, len(cheap) * READINGS_A_ROUND):
+            found[name].append(_once(cheap[name]))
+        for name in found:
+            seconds[name].append(float(np.median(found[name])))
+        for name in order.sample([*dear], len(dear)):
+            seconds[name].append(_once(dear[name]))
+    return seconds
+
+
+def _once(run: Callable[[], object]) -> float:
+    start = perf_counter()
+    run()
+    return perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What the running app costs: time to the first reading, memory after ten, and what its imports take.
+
+The real server, driven by a real browser. Usage: python -m benchmarks.server
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+
+from benchmarks import machine, pictures
+from model.inference import bundle as bundles
+from scripts import serving
+
+STARTS, READINGS, IMPORTS = 5, 10, 7
+PATIENCE_MS = 60_000
+UPLOADER = "input[type=file]"
+# In a process of its own: everything in model.inference, and what came along with it.
+IMPORT = """
+import importlib, json, pkgutil, sys, time
+start = time.perf_counter()
+import model.inference
+package = time.perf_counter() - start
+import model.inference.reader, model.inference.rendering
+reader = time.perf_counter() - start
+for module in pkgutil.iter_modules(model.inference.__path__, "model.inference."):
+    importlib.import_module(module.name)
+print(json.dumps({
+    "package": package,
+    "reader_and_rendering": reader,
+    "all_modules": time.perf_counter() - start,
+    "tensorflow": any(name.split(".")[0] in ("tensorflow", "keras") for name in sys.modules),
+}))
+"""
+
+
+def main() -> int:
+    """Measure and write `results/server.json`; exit code 1 where there is no browser."""
+    before = machine.describe()
+    imports = [_import() for _ in range(IMPORTS)]
+    with tempfile.TemporaryDirectory() as scratch, serving.browser() as chromium:
+        if chromium is None:
+            print(f"Nothing measured: {serving.NO_BROWSER}.", file=sys.stderr)
+            return 1
+        log = Path(scratch) / "log.txt"
+        first = [_first_reading(chromium, log) for _ in range(STARTS)]
+        resident = _resident_by_readings(chromium, log)
+    seconds = round(float(np.median([found["to_first_reading"] for found in first])), 2)
+    importing = round(float(np.median([found["reader_and_rendering"] for found in imports])), 3)
+    tensorflow = any(found["tensorflow"] for found in imports)
+    megabytes = resident[str(READINGS)]
+    machine.write(
+        "server",
+        {
+            "what": "streamlit run app.py, opened in headless Chromium; the sample radiograph is uploaded as DICOM",
+            "machine": before,
+            "bundle": bundles.read_card(Path(os.environ.get("CXR_BUNDLE") or bundles.DEFAULT_BUNDLE)).title,
+            "starts": first,
+            "resident_mb_by_readings": resident,
+            "imports_seconds": imports,
+            "targets": {
+                f"resident MB of the server after {READINGS} readings": {
+                    "limit": "under 300",
+                    "found": megabytes,
+                    "met": megabytes < 300,
+                },
+                "seconds from process start to the first reading on the page (median)": {
+                    "limit": "at most 3",
+                    "found": seconds,
+                    "met": seconds <= 3,
+                },
+                "seconds to import what reads and draws; pydicom follows with the first DICOM file (median)": {
+                    "limit": "under 0.5",
+                    "found": importing,
+                    "met": importing < 0.5,
+                },
+                "TensorFlow or Keras in sys.modules after that": {
+                    "limit": False,
+                    "found": tensorflow,
+                    "met": not tensorflow,
+                },
+            },
+        },
+    )
+    return 0
+
+
+def _import() -> dict[str, Any]:
+    out = subprocess.run([sys.executable, "-c", IMPORT], cwd=serving.ROOT, capture_output=True, text=True, check=True)
+    found = json.loads(out.stdout)
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def _first_reading(chromium: Browser, log: Path) -> dict[str, float]:
+    """Seconds from the start of a new server process."""
+    page = chromium.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    with serving.serve(log) as server:
+        answers = time.perf_counter()
+        page.goto(server.url)
+        page.locator(UPLOADER).wait_for(state="attached")
+        shown = time.perf_counter()
+        _upload(page, 0, pictures.sample())
+        read = time.perf_counter()
+    page.close()
+    return {
+        "to_first_answer": round(answers - server.started, 2),
+        "to_the_page": round(shown - server.started, 2),
+        "to_first_reading": round(read - server.started, 2),
+    }
+
+
+def _resident_by_readings(chromium: Browser, log: Path) -> dict[str, float]:
+    """Resident MB of one server after each of ten readings of different radiographs."""
+    page = chromium.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    with serving.serve(log) as server:
+        resident = {"0": serving.resident_megabytes(server.pid)}
+        page.goto(server.url)
+        for number, data in enumerate(pictures.windowed(READINGS), 1):
+            _upload(page, number, data)
+            resident[str(number)] = serving.resident_megabytes(server.pid)
+    page.close()
+    return {number: round(value, 1) for number, value in resident.items()}
+
+
+def _upload(page: Page, number: int, data: bytes) -> None:
+    """Upload one radiograph and wait until its reading is on the page."""
+    name = f"measured-{number}.dcm"
+    page.set_input_files(UPLOADER, {"name": name, "mimeType": "application/dicom", "buffer": data}, timeout=PATIENCE_MS)
+    page.get_by_text(f"{name} · read in").wait_for()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

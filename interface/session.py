@@ -1,0 +1,137 @@
+"""The readings of one session: kept while the page is open, bounded, never shared between sessions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interface.pictures import for_display, to_grey
+from model.inference.radiograph import Unreadable, decode, to_input
+from model.inference.reader import Reader, Reading
+
+# A session keeps no more than this many pictures: about 25 MB at most.
+MOST_ITEMS = 24
+UNEXPECTED = (
+    "This file could not be read because of a fault in the program, not in your file; "
+    "the server's log has the details. Other files can still be read."
+)
+_LOG = logging.getLogger(__name__)
+
+
+class Upload(Protocol):
+    """What is needed of Streamlit's uploaded file."""
+
+    file_id: str
+    name: str
+
+    def getvalue(self) -> bytes:
+        """The file's content."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A file that was read.
+
+    Attributes:
+        name: the file's own name, for this session's eyes only.
+        picture: (H, W) uint8 grey for display, no side above `pictures.LONGEST_SIDE`.
+        seen: (S, S) uint8, the picture as the network received it.
+        reading: what the network made of it.
+    """
+
+    name: str
+    picture: NDArray[np.uint8]
+    seen: NDArray[np.uint8]
+    reading: Reading
+
+    @property
+    def stem(self) -> str:
+        """The name without folders and ending, for the files to download."""
+        return PurePath(self.name.replace("\\", "/")).stem or "radiograph"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that could not be read, and why in one sentence."""
+
+    name: str
+    error: str
+
+
+Item = Read | Refused
+
+
+@dataclass
+class Shelf:
+    """Items in the order of arrival.
+
+    Attributes:
+        items: by the upload's id.
+        left_out: how many of the files that came last were more than a session keeps.
+    """
+
+    items: dict[str, Item] = field(default_factory=dict)
+    left_out: int = 0
+
+    def readings(self) -> dict[str, Read]:
+        """What was read."""
+        return {key: item for key, item in self.items.items() if isinstance(item, Read)}
+
+    def refusals(self) -> dict[str, Refused]:
+        """What was not."""
+        return {key: item for key, item in self.items.items() if isinstance(item, Refused)}
+
+    def put(self, key: str, item: Item) -> None:
+        """Add an item; where the shelf is full the oldest makes room."""
+        self.items.pop(key, None)
+        while len(self.items) >= MOST_ITEMS:
+            del self.items[next(iter(self.items))]
+        self.items[key] = item
+
+    def take(self, uploads: Sequence[Upload], reader: Reader) -> list[str]:
+        """Read files, as many as a session keeps. Refusals of earlier files go: they have been seen.
+
+        Args:
+            uploads: the files.
+            reader: of the loaded bundle.
+
+        Returns:
+            Ids of those that could be read.
+        """
+        for key in self.refusals():
+            del self.items[key]
+        self.left_out = max(0, len(uploads) - MOST_ITEMS)
+        taken = uploads[:MOST_ITEMS]
+        for upload in taken:
+            self.put(upload.file_id, read(upload.name, upload.getvalue(), reader))
+        return [upload.file_id for upload in taken if upload.file_id in self.readings()]
+
+
+def read(name: str, data: bytes, reader: Reader) -> Item:
+    """Bytes -> an item; never raises, because one bad file must not take the page away.
+
+    Args:
+        name: the file's name.
+        data: its content.
+        reader: of the loaded bundle.
+
+    Returns:
+        The item, refused with a sentence if the bytes are no radiograph that can be read.
+    """
+    try:
+        radiograph = decode(data)
+        reading = reader.read(radiograph)
+        seen = to_input(radiograph.pixels, reader.bundle.card.size)[0, :, :, 0]
+        return Read(name, for_display(radiograph.pixels), to_grey(seen), reading)
+    except Unreadable as error:
+        return Refused(name, str(error))
+    except Exception:
+        # The boundary of the page: without it Streamlit would show a traceback. No file name goes to the log.
+        _LOG.exception("a file could not be read")
+        return Refused(name, UNEXPECTED)

@@ -1,0 +1,102 @@
+"""Parts of pages that several of them show: the session's shelf, the loaded reader, the picture at hand."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from interface import loading
+from interface.session import Read, Shelf, read
+from model.inference.bundle import BundleError
+from model.inference.reader import Reader
+
+SAMPLE_KEY = "sample"
+
+
+def through_app() -> None:
+    """Start over with app.py where Streamlit ran a page by itself.
+
+    It does so for the first visitor of a server who follows a link to a page, because a folder `pages` beside app.py
+    once was the way to say what the pages are, and it learns of `st.navigation` only from running app.py.
+    """
+    first = not st.session_state.get("through_app")
+    st.session_state.through_app = True
+    # At the start of a session only: a rerun later would lose the click on a button.
+    if first and PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def shelf() -> Shelf:
+    """This session's readings."""
+    if "shelf" not in st.session_state:
+        st.session_state.shelf = Shelf()
+    found: Shelf = st.session_state.shelf
+    return found
+
+
+def reader_or_stop() -> Reader:
+    """The shared reader; where there is none, a sentence, and the page ends there."""
+    try:
+        return loading.reader()
+    except BundleError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+def read_uploads(key: str) -> None:
+    """Read what the uploader with this key holds, then free the files: only what the page shows is kept.
+
+    Streamlit keeps uploaded files until the session ends, even when their uploader is gone, and ten raw DICOM files
+    can have 300 MB; so they are taken out by hand, as Streamlit itself does for recorded sound.
+    """
+    files = st.session_state[key] or []
+    try:
+        new = shelf().take(files, loading.reader())
+    except BundleError:
+        return  # the page says so when it comes to `reader_or_stop`
+    if new:
+        st.session_state.chosen = new[0]
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def read_sample() -> bool:
+    """Put the sample radiograph on the shelf and choose it; a sentence where it can't be found."""
+    data = loading.sample()
+    if data is None:
+        st.warning(loading.NO_SAMPLE, icon=":material/info:")
+        return False
+    shelf().put(SAMPLE_KEY, read(loading.SAMPLE, data, reader_or_stop()))
+    st.session_state.chosen = SAMPLE_KEY
+    return True
+
+
+def current() -> Read | None:
+    """The picture chosen on the first page, else the last one that was read."""
+    readings = shelf().readings()
+    chosen = readings.get(st.session_state.get("chosen", ""))
+    return chosen or next(reversed(readings.values()), None)
+
+
+def current_or_sample(place: str) -> Read | None:
+    """The picture at hand, or a button that reads the sample.
+
+    Args:
+        place: tells the buttons of several places apart.
+    """
+    item = current()
+    if item is None and st.button("Use the sample radiograph", key=f"{place}_sample", icon=":material/radiology:"):
+        read_sample()
+        item = current()
+        if item is None:
+            return None
+        # Once more, so that the button goes.
+        st.rerun()
+    if item is None:
+        st.caption("Or read a picture of your own on the first page; its numbers appear here.")
+    return item

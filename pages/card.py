@@ -1,0 +1,207 @@
+"""Data and model card: what the bundle says of itself, every figure with its n and interval, nothing left out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from interface import charts, view, words
+from model.inference.bundle import Card
+
+ROLES = {
+    "internal": ("Internal", "Pictures of the same sources as the training, but of other patients."),
+    "external": ("External", "Pictures of sources that the network never saw in training: nearer to a new hospital."),
+    "validation": ("Validation", "Pictures that chose the settings; too kind to the network to be cited."),
+}
+MEASURES = {"loss": "loss, training", "val_loss": "loss, validation"}
+# Lines longer than this are hard to read; the page is as wide as the screen for the pictures of the first one.
+WIDTH = 960
+
+
+def summary(card: Card) -> None:
+    raw = card.raw
+    st.title("Data and model card")
+    st.markdown(
+        f"**{words.plain(card.title)}**, made on {words.stated(str(raw.get('created') or '')[:10])}. Everything here "
+        "is read from the file `card.json` that travels with the network; this page adds nothing and leaves nothing "
+        "out."
+    )
+    st.info(words.stated(raw.get("intended_use")), icon=":material/info:")
+    st.header("Limits")
+    st.markdown("\n".join(f"- {words.plain(limit)}" for limit in raw.get("limits", [])) or words.NOT_STATED)
+
+
+def figures(card: Card) -> None:
+    st.header("Measured figures")
+    rows: list[dict[str, Any]] = card.raw.get("figures") or []
+    if not rows:
+        st.markdown("None was measured for this bundle: treat its scores as a demonstration.")
+        return
+    st.markdown(
+        "Value with 95 % interval, and how many pictures it rests on. Internal and external figures stand one below "
+        "the other: the gap between them is what a new hospital should expect."
+    )
+    areas = [row for row in rows if row.get("metric") == "AUC"]
+    if areas:
+        shown = [row | {"what": words.named(row.get("what", ""), card.classes), "set": row.get("set")} for row in areas]
+        st.echarts_chart(
+            charts.intervals(shown, 0.5),
+            height=90 + 56 * len(areas),
+            renderer="svg",
+            alt="Areas under the ROC curve with 95 % intervals: "
+            + "; ".join(f"{row['what']}, {row['set']}: {words.interval(row)}" for row in shown),
+        )
+        st.caption("Area under the ROC curve (AUC): 1 is perfect, 0.5 is chance.")
+    for role in dict.fromkeys([*ROLES, *(row.get("role", "") for row in rows)]):
+        own = [row for row in rows if row.get("role", "") == role]
+        if own:
+            title, what = ROLES.get(role, (words.stated(role), ""))
+            st.subheader(title)
+            st.caption(what)
+            st.markdown(figure_table(own, card))
+
+
+def figure_table(rows: list[dict[str, Any]], card: Card) -> str:
+    """Three columns, so that a phone can show them."""
+    cells = [
+        [
+            f"{words.plain(words.label(str(row.get('metric'))))}: "
+            f"{words.plain(words.named(row.get('what', ''), card.classes))}; {words.stated(row.get('set'))}",
+            words.interval(row),
+            of_these(row),
+        ]
+        for row in rows
+    ]
+    return words.table(["Figure", "Value (95 %)", "Pictures"], cells, (1, 2))
+
+
+def of_these(row: dict[str, Any]) -> str:
+    """How many pictures, and how many of them are positive where both kinds are in it."""
+    n, positives = row.get("n"), row.get("positives")
+    return words.number(n) if positives in (None, 0, n) else f"{words.number(n)} ({words.number(positives)} positive)"
+
+
+def decisions(card: Card) -> None:
+    raw = card.raw
+    st.header("From score to decision")
+    st.markdown(
+        f"The score of {words.class_name(card.positive)} is compared with a threshold. There are several, because "
+        "missing an illness and seeing one where there is none weigh differently for different people."
+    )
+    rows = [
+        [
+            f"{words.plain(words.label(point.name))}{' (default)' if point.name == card.default_point else ''}: "
+            f"**{words.number(point.threshold)}**",
+            words.interval(point.sensitivity),
+            words.interval(point.specificity),
+        ]
+        for point in card.points.values()
+    ]
+    st.markdown(words.table(["Threshold", "Sensitivity (95 %)", "Specificity (95 %)"], rows, (1, 2)))
+    st.markdown(
+        "\n".join(f"- {words.plain(words.label(p.name))}: {words.stated(p.how)}" for p in card.points.values() if p.how)
+    )
+    uncertain, calibration = raw.get("uncertain", {}), raw.get("calibration", {})
+    st.markdown(
+        f"**Uncertain** is a reading nearer than {words.number(card.margin)} {words.stated(uncertain.get('unit'))} "
+        "to a decision boundary."
+    )
+    st.markdown(listing({k: v for k, v in uncertain.items() if k not in ("margin", "unit")}))
+    st.markdown("**Calibration** turns logits into scores that should come true: 0.7 in 7 of 10 such pictures.")
+    st.markdown(listing(calibration))
+
+
+def data(card: Card) -> None:
+    st.header("Training data")
+    training = card.raw.get("training", {})
+    sources = [
+        [
+            f"**{words.plain(source.get('source', ''))}**, {words.stated(source.get('role'))}",
+            f"{counts(source.get('pictures'))}. By split: {counts(source.get('split')).lower()}.",
+            words.stated(source.get("licence")),
+        ]
+        for source in training.get("sources", [])
+    ]
+    st.markdown(words.table(["Source", "Pictures", "Licence"], sources) if sources else words.NOT_STATED)
+    st.subheader("Starting weights")
+    st.markdown(listing(training.get("starting_weights", {})))
+    history = training.get("history") or []
+    if history:
+        st.subheader("Training run")
+        last = history[-1]
+        st.echarts_chart(
+            charts.history(history, MEASURES),
+            height=300,
+            renderer="svg",
+            alt=f"Loss by epoch over {len(history)} epochs; the last one: training {words.number(last.get('loss'))}, "
+            f"validation {words.number(last.get('val_loss'))}.",
+        )
+        with st.expander("Every epoch and every setting of the training run"):
+            keys = list(dict.fromkeys(key for row in history for key in row))
+            cells = [[flat(row.get(key)) for key in keys] for row in history]
+            st.markdown(words.table([words.plain(words.label(key)) for key in keys], cells))
+            st.markdown(listing(training.get("settings", {})))
+
+
+def network(card: Card) -> None:
+    raw = card.raw
+    st.header("Network and file")
+    st.markdown(
+        listing(
+            raw.get("architecture", {})
+            | {"classes": ", ".join(words.class_name(name) for name in card.classes)}
+            | {"input": f"{card.size} by {card.size} pixels, grey 0 to 255"}
+            | {"git commit": raw.get("git_commit"), "SHA-256 of model.tflite": card.sha256}
+        )
+    )
+    export = raw.get("export", {})
+    if export:
+        st.subheader("Is the file what was trained?")
+        st.markdown(listing({k: v for k, v in export.items() if k != "gradcam"}))
+        st.markdown("Its heatmaps against Grad-CAM computed by gradients:")
+        st.markdown(listing(export.get("gradcam", {})))
+    st.header("Licence")
+    st.markdown(listing(raw.get("licence", {})))
+    st.download_button(
+        "The whole card (JSON)",
+        json.dumps(raw, indent=1, ensure_ascii=False),
+        "card.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def counts(found: dict[str, Any] | None) -> str:
+    """Numbers by name, such as "Normal 120, Other lung disease 80"."""
+    pairs = (found or {}).items()
+    return ", ".join(f"{words.plain(words.class_name(key))} {words.number(value)}" for key, value in pairs) or "none"
+
+
+def listing(found: dict[str, Any]) -> str:
+    """Keys and values as a list; nothing is left out."""
+    lines = [f"- {words.plain(words.label(key))}: {flat(value)}" for key, value in found.items()]
+    return "\n".join(lines) or words.NOT_STATED
+
+
+def flat(value: Any) -> str:
+    """A value of the card in one line."""
+    if isinstance(value, dict):
+        return "; ".join(f"{words.plain(key)} {flat(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(flat(inner) for inner in value)
+    if isinstance(value, float):
+        return words.plain(f"{value:.6g}")
+    return words.number(value) if isinstance(value, int) and not isinstance(value, bool) else words.stated(value)
+
+
+view.through_app()
+with st.container(width=WIDTH):
+    found = view.reader_or_stop().bundle.card
+    summary(found)
+    figures(found)
+    decisions(found)
+    data(found)
+    network(found)

@@ -1,0 +1,89 @@
+"""Make the documentation's pictures of the app with the sample radiograph: `make screenshots`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # `python scripts/screenshots.py` has scripts/ alone on its path
+
+from scripts import serving  # noqa: E402
+
+Theme = Literal["light", "dark"]
+WIDTHS = {"wide": 1280, "phone": 390}
+PATIENCE = 60_000
+# Longer than ECharts and Mermaid need to draw; nothing on the page says when they have.
+SETTLE = 2_000
+
+
+def main() -> int:
+    """Make the pictures.
+
+    Returns:
+        Exit code: 0, or 1 where there is no browser.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="folder for the pictures")
+    parser.add_argument(
+        "--all", action="store_true", help="every page in both themes and widths, not the README's alone"
+    )
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, serving.browser() as chromium:
+        if chromium is None:
+            print(f"No pictures: {serving.NO_BROWSER}.", file=sys.stderr)
+            return 1
+        with serving.serve(Path(scratch) / "log.txt") as server:
+            themes: tuple[Theme, ...] = ("light", "dark") if arguments.all else ("light",)
+            widths = WIDTHS if arguments.all else {"wide": WIDTHS["wide"]}
+            for theme in themes:
+                for kind, width in widths.items():
+                    name = f"-{theme}-{kind}" if arguments.all else ""
+                    _visit(chromium, server.url, arguments.out, name, theme, width)
+    return 0
+
+
+def _visit(chromium: Browser, url: str, out: Path, name: str, theme: Theme, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_role("button", name="Try a sample radiograph").wait_for()
+    if name:
+        _save(page, out / f"start{name}.png")
+    page.get_by_role("button", name="Try a sample radiograph").click()
+    page.get_by_alt_text("The radiograph with the heatmap").wait_for()
+    _save(page, out / f"read{name}.png")
+    others = (("how_it_works", "Grad-CAM by hand"), ("card", "Licence")) if name else ()
+    for path, last in others:
+        # A click keeps the session, and with it the reading; an address typed in would start a new one.
+        page.evaluate("path => document.querySelector(`a[href$='/${path}']`).click()", path)
+        page.get_by_role("heading", name=last).wait_for()
+        _save(page, out / f"{path}{name}.png")
+    context.close()
+
+
+def _save(page: Page, path: Path) -> None:
+    """The whole page, however long: Streamlit scrolls inside it, so the window is made as high as its content."""
+    page.wait_for_timeout(SETTLE)
+    width = page.viewport_size["width"] if page.viewport_size else 1280
+    for _ in range(2):
+        # Twice, because a higher window can change the layout.
+        height = page.evaluate(
+            "() => { const main = document.querySelector('[data-testid=stMain]');"
+            " return main.querySelector('[data-testid=stMainBlockContainer]').getBoundingClientRect().height + 70; }"
+        )
+        page.set_viewport_size({"width": width, "height": int(min(max(height, 600), 12_000))})
+        page.wait_for_timeout(SETTLE // 2)
+    page.screenshot(path=path)
+    print(path.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

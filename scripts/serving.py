@@ -1,0 +1,129 @@
+"""Start the real app on a free port and open it in a real browser; for tests, screenshots and measurements."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Error, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The sandbox needs rights that containers lack; the rest keeps the browser from talking to anyone but the app.
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NO_BROWSER = "no Chromium found: install the system's package chromium, or run `python -m playwright install chromium`"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app.
+
+    Attributes:
+        url: where it answers.
+        pid: of its process.
+        started: `time.perf_counter()` when the process was started.
+        log: file with what it printed.
+    """
+
+    url: str
+    pid: int
+    started: float
+    log: Path
+
+
+@contextmanager
+def serve(log: Path, bundle: Path | None = None, patience: float = 60) -> Iterator[Server]:
+    """Run `streamlit run app.py` on a free port of this machine until the block ends.
+
+    Args:
+        log: where its output goes.
+        bundle: folder of the bundle; default is the one that ships.
+        patience: seconds to wait for the first answer.
+
+    Yields:
+        The server, ready to be opened.
+
+    Raises:
+        RuntimeError: it ended or did not answer in time; the message holds the end of its log.
+    """
+    port = _free_port()
+    environment = os.environ | ({"CXR_BUNDLE": str(bundle)} if bundle else {})
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    with log.open("wb") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        server = Server(f"http://127.0.0.1:{port}", process.pid, started, log)
+        while not _answers(server.url):
+            if process.poll() is not None or time.perf_counter() - started > patience:
+                raise RuntimeError(f"the app did not start: {log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def browser() -> Iterator[Browser | None]:
+    """A headless Chromium: the system's, or else Playwright's own; None where there is neither."""
+    with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+        try:
+            opened = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        except Error:
+            opened = None
+        try:
+            yield opened
+        finally:
+            if opened is not None:
+                opened.close()
+
+
+def resident_megabytes(pid: int) -> float:
+    """Resident memory of a process, in megabytes of 1,000,000 bytes (Linux and macOS)."""
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024 / 1e6
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(shown.stdout) * 1024 / 1e6
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,197 @@
+"""The first page: from the drop to the decision, and every failure as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from interface import loading
+from interface.session import MOST_ITEMS, Read
+
+Picture = Callable[..., tuple[str, bytes, str]]
+
+
+def said(app: AppTest) -> str:
+    """All that the page says in words."""
+    parts = [*app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.info, *app.warning, *app.error]
+    return "\n".join(part.value for part in parts)
+
+
+def upload(app: AppTest, *files: tuple[str, bytes, str]) -> AppTest:
+    return app.file_uploader[0].set_value(list(files)).run()
+
+
+def test_first_visit_says_what_it_is_and_is_not(app: AppTest) -> None:
+    assert not app.exception
+    assert "not a medical device" in said(app)
+    assert not app.image
+    assert [button.label for button in app.button] == ["Try a sample radiograph"]
+
+
+def test_a_picture_is_read_as_soon_as_it_is_there(app: AppTest, picture: Picture) -> None:
+    upload(app, picture("covid19"))
+    assert not app.exception
+    headline = app.header[0].value
+    assert headline in {f"COVID-19 pattern: {state}" for state in ("present", "absent", "uncertain")}
+    (item,) = app.session_state.shelf.items.values()
+    state = {"covid19": "present", "uncertain": "uncertain"}.get(item.reading.decision, "absent")
+    assert headline.endswith(state)
+    assert any("Class: " in text.value for text in app.markdown)
+    for reason in item.reading.reasons:
+        assert reason.split()[0] in said(app)
+    assert len(app.image) >= 2
+    assert [button.label for button in app.download_button] == ["Overlay (PNG)", "Reading (JSON)"]
+
+
+def test_the_drawn_classes_are_told_apart(app: AppTest, picture: Picture) -> None:
+    upload(app, *(picture(label, seed) for seed in (1, 2, 3) for label in ("covid19", "normal")))
+    items = app.session_state.shelf.items.values()
+    score = {item.name: item.reading.scores["covid19"] for item in items}
+    ill = [score[f"covid19-{seed}.png"] for seed in (1, 2, 3)]
+    well = [score[f"normal-{seed}.png"] for seed in (1, 2, 3)]
+    assert sum(ill) > sum(well)
+
+
+def test_opacity_and_class_do_not_run_the_network_again(app: AppTest, picture: Picture) -> None:
+    upload(app, picture())
+    before = dict(app.session_state.shelf.items)
+    pictures = [image.value for image in app.image]
+    app.slider[0].set_value(20).run()
+    assert [image.value for image in app.image] != pictures
+    other = next(o for o in ("normal", "other", "covid19") if o != app.segmented_control[0].value)
+    app.segmented_control[0].set_value(other).run()
+    assert not app.exception
+    after = app.session_state.shelf.items
+    assert all(after[key].reading is before[key].reading for key in before)
+
+
+def with_reading(app: AppTest, **changes: object) -> AppTest:
+    """The page with its one reading changed."""
+    ((key, item),) = app.session_state.shelf.items.items()
+    app.session_state.shelf.items[key] = replace(item, reading=replace(item.reading, **changes))
+    return app.run()
+
+
+def test_a_class_without_evidence_gets_a_sentence_and_no_colours(app: AppTest, picture: Picture) -> None:
+    upload(app, picture())
+    (item,) = app.session_state.shelf.items.values()
+    with_reading(app, maps=-np.abs(item.reading.maps))
+    assert not app.exception
+    captions = [caption for image in app.image for caption in image.captions]
+    assert any("no part of the picture speaks for it" in caption for caption in captions)
+    assert len(app.image) == 2, "there is a colour bar without a heatmap"
+
+
+@pytest.mark.parametrize(
+    ("decision", "shown"),
+    [
+        ("covid19", "COVID-19 pattern: present"),
+        ("uncertain", "COVID-19 pattern: uncertain"),
+        ("other", "COVID-19 pattern: absent"),
+    ],
+)
+def test_every_decision_has_its_headline_and_class(app: AppTest, picture: Picture, decision: str, shown: str) -> None:
+    upload(app, picture())
+    with_reading(app, decision=decision)
+    assert app.header[0].value == shown
+    classes = [text.value for text in app.markdown if text.value.startswith("**Class:")]
+    assert len(classes) == 1
+    assert {"covid19": "COVID-19", "uncertain": "uncertain", "other": "Other lung disease"}[decision] in classes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("empty.png", b""), ("notes.txt", b"no radiograph at all"), ("cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40)],
+)
+def test_a_bad_file_is_a_sentence(app: AppTest, name: str, data: bytes) -> None:
+    upload(app, (name, data, "application/octet-stream"))
+    assert not app.exception
+    (error,) = app.error
+    assert error.value.rstrip().endswith(".")
+    assert "Traceback" not in error.value
+    assert not app.header
+
+
+def test_a_bad_file_does_not_take_the_good_one_away(app: AppTest, picture: Picture) -> None:
+    upload(app, picture(), ("broken.dcm", b"\0" * 128 + b"DICM" + b"\xff" * 64, "application/dicom"))
+    assert not app.exception
+    outcomes = [isinstance(item, Read) for item in app.session_state.shelf.items.values()]
+    assert outcomes == [True, False]
+    assert app.header[0].value.startswith("COVID-19 pattern")
+    assert r"broken\.dcm could not be read" in app.error[0].value
+
+
+def test_pictures_add_up_and_the_uploader_is_empty_again(app: AppTest, picture: Picture) -> None:
+    upload(app, picture(seed=1))
+    upload(app, picture(seed=2))
+    assert [item.name for item in app.session_state.shelf.items.values()] == ["covid19-1.png", "covid19-2.png"]
+    assert app.file_uploader[0].value == []
+    assert any(text.value.startswith(r"covid19\-2\.png") for text in app.caption)
+
+
+def test_several_pictures_are_chosen_from_a_list(app: AppTest, picture: Picture) -> None:
+    upload(app, picture("covid19", 1), picture("normal", 2), picture("normal", 3))
+    keys = list(app.session_state.shelf.items)
+    assert app.selectbox[0].value == keys[0]
+    app.selectbox[0].set_value(keys[2]).run()
+    assert any(text.value.startswith(r"normal\-3\.png") for text in app.caption)
+
+
+def test_readings_survive_a_look_at_another_page(app: AppTest, picture: Picture) -> None:
+    upload(app, picture())
+    headline = app.header[0].value
+    app.switch_page("pages/card.py").run()
+    app.switch_page("pages/read.py").run()
+    assert app.header[0].value == headline
+
+
+def test_forget_empties_the_shelf(app: AppTest, picture: Picture) -> None:
+    upload(app, picture())
+    app.button(key="forget").click().run()
+    assert not app.session_state.shelf.items
+    assert not app.image
+
+
+def test_too_many_files_are_said_to_be(app: AppTest, picture: Picture) -> None:
+    upload(app, *(picture(seed=seed) for seed in range(MOST_ITEMS + 2)))
+    assert not app.exception
+    assert f"first {MOST_ITEMS} files were read, 2 were not" in app.warning[0].value
+    assert len(app.session_state.shelf.items) == MOST_ITEMS
+
+
+def test_the_sample_is_read_without_a_network(app: AppTest) -> None:
+    assert loading.sample() is not None
+    app.button(key="try_sample").click().run()
+    assert not app.exception
+    (item,) = app.session_state.shelf.items.values()
+    assert item.name == loading.SAMPLE
+    assert isinstance(item, Read)
+
+
+def test_a_missing_sample_is_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "SAMPLE", "no-such-radiograph.dcm")
+    app.button(key="try_sample").click().run()
+    assert not app.exception
+    assert app.warning[0].value == loading.NO_SAMPLE
+
+
+def test_a_missing_bundle_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: AppTest) -> None:
+    monkeypatch.setenv("CXR_BUNDLE", str(tmp_path))
+    app.run()
+    assert not app.exception
+    assert not app.file_uploader
+    assert "no bundle" in app.error[0].value
+
+
+def test_strange_file_names_stay_text(app: AppTest, picture: Picture) -> None:
+    _, data, kind = picture()
+    upload(app, ("<b>:red[x]</b> $a$ **bold** ![](http://example.org/x.png).png", data, kind))
+    assert not app.exception
+    caption = next(text.value for text in app.caption if "read in" in text.value)
+    assert r"\:red\[x\]" in caption
+    assert r"\!\[\]\(" in caption

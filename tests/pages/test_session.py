@@ -1,0 +1,127 @@
+"""A session's shelf: bounded, in step with the uploader, and one network for all sessions."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from interface import loading, session
+from interface.session import MOST_ITEMS, UNEXPECTED, Read, Refused, Shelf
+from model.inference.bundle import BundleError
+from model.inference.reader import Reader
+from tests.conftest import draw_chest
+
+
+@dataclass
+class File:
+    """Bytes that a browser sent."""
+
+    file_id: str
+    name: str = "x.png"
+    data: bytes = b"not a picture"
+
+    def getvalue(self) -> bytes:
+        return self.data
+
+
+def png(label: str) -> bytes:
+    return cv2.imencode(".png", draw_chest(np.random.default_rng(0), label))[1].tobytes()
+
+
+@pytest.fixture
+def reader(small_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    monkeypatch.setenv("CXR_BUNDLE", str(small_bundle))
+    return loading.reader()
+
+
+def test_files_are_read_in_order_and_the_readable_ones_named(reader: Reader) -> None:
+    shelf = Shelf()
+    assert shelf.take([File("bad"), File("good", data=png("normal")), File("too", data=png("other"))], reader) == [
+        "good",
+        "too",
+    ]
+    assert list(shelf.items) == ["bad", "good", "too"]
+    assert list(shelf.refusals()) == ["bad"]
+
+
+def test_refusals_go_when_the_next_files_come_and_readings_stay(reader: Reader) -> None:
+    shelf = Shelf()
+    shelf.take([File("bad"), File("good", data=png("normal"))], reader)
+    shelf.take([File("worse")], reader)
+    assert list(shelf.items) == ["good", "worse"]
+
+
+def test_a_full_shelf_lets_the_oldest_go(reader: Reader) -> None:
+    shelf = Shelf()
+    first = png("normal")
+    shelf.take([File(f"old{number}", data=first) for number in range(MOST_ITEMS)], reader)
+    shelf.take([File("new", data=first)], reader)
+    assert len(shelf.items) == MOST_ITEMS
+    assert "old0" not in shelf.items
+    assert "new" in shelf.items
+
+
+def test_more_files_than_a_shelf_holds_are_counted_not_read(reader: Reader) -> None:
+    shelf = Shelf()
+    shelf.take([File(str(number)) for number in range(MOST_ITEMS + 3)], reader)
+    assert len(shelf.items) == MOST_ITEMS
+    assert shelf.left_out == 3
+    shelf.take([File("one")], reader)
+    assert shelf.left_out == 0
+
+
+def test_a_fault_of_the_program_is_a_sentence_and_logs_no_name(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(data: bytes) -> None:
+        raise RuntimeError("out of cheese")
+
+    monkeypatch.setattr(session, "decode", fail)
+    item = session.read("Jane Doe.png", b"", reader)
+    assert item == Refused("Jane Doe.png", UNEXPECTED)
+    assert "out of cheese" in caplog.text
+    assert "Jane" not in caplog.text
+
+
+def test_a_name_becomes_a_plain_stem(reader: Reader) -> None:
+    items = [session.read(name, png("normal"), reader) for name in ("C:\\scans\\one.two.dcm", "")]
+    assert [item.stem for item in items if isinstance(item, Read)] == ["one.two", "radiograph"]
+
+
+def test_sessions_that_open_at_once_share_one_network(
+    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXR_BUNDLE", str(shutil.copytree(small_bundle, tmp_path / "copy")))
+    with ThreadPoolExecutor(8) as pool:
+        readers = list(pool.map(lambda _: loading.reader(), range(8)))
+    assert len({id(found.bundle) for found in readers}) == 1
+
+
+def test_a_bundle_trained_anew_is_loaded_and_the_old_one_let_go(
+    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(small_bundle, tmp_path / "copy"))
+    monkeypatch.setenv("CXR_BUNDLE", str(folder))
+    old = weakref.ref(loading.reader().bundle)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"version": "9.9.9"}))
+    assert loading.reader().bundle.card.version == "9.9.9"
+    gc.collect()
+    assert old() is None
+
+
+def test_a_damaged_bundle_is_a_sentence(small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(shutil.copytree(small_bundle, tmp_path / "copy"))
+    (folder / "model.tflite").write_bytes(b"broken")
+    monkeypatch.setenv("CXR_BUNDLE", str(folder))
+    with pytest.raises(BundleError, match=r"damaged|SHA"):
+        loading.reader()
