@@ -13,7 +13,7 @@ import keras
 from model.training.dataset import Checked
 from model.training.history import read_history
 from model.training.network import WHOLE_SUFFIX
-from model.training.records import is_positive
+from model.training.records import Record, is_positive
 from model.training.settings import Settings
 
 INTENDED_USE = (
@@ -80,7 +80,7 @@ def _sources(data: Checked) -> list[dict]:
         rows.append(
             {
                 "source": source,
-                "licence": "; ".join(sorted({r.licence for r in own if r.licence})),
+                "licence": _licences(own),
                 "role": "external test" if own[0].split == "external" else "training, validation and test",
                 "pictures": dict(Counter(r.label or "unlabelled" for r in own if r.split != "unused")),
                 "split": dict(Counter(r.split for r in own)),
@@ -92,6 +92,12 @@ def _sources(data: Checked) -> list[dict]:
 def _without_folder(path: str | None) -> str:
     """The last two parts of a path: which run, which file; the rest would tell of the machine."""
     return "/".join(Path(path).parts[-2:]) if path else ""
+
+
+def _licences(records: list[Record]) -> str:
+    stated = sorted({r.licence for r in records if r.licence})
+    unstated = sum(not r.licence for r in records)
+    return "; ".join([*stated, *([f"not stated for {unstated} pictures"] if unstated else [])])
 
 
 def _weights_licence(data: Checked) -> str:

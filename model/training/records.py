@@ -66,10 +66,16 @@ def find_records(data: Path) -> list[Record]:
             source=row.get("source") or "data",
             label=row["label"],
             group=row.get("group") or row.get("patient") or row["path"],
-            licence=row.get("licence") or "",
+            licence=_stated(row.get("licence")),
         )
         for row in rows
     ]
+
+
+def _stated(value: str | None) -> str:
+    """A cell's text; pandas writes an empty one as "nan"."""
+    text = (value or "").strip()
+    return "" if text.lower() == "nan" else text
 
 
 def _find_in_folders(folder: Path) -> list[Record]:
