@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import model
+from model.inference.bundle import DEFAULT_BUNDLE, read_card
+from scripts import readme_figures
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
@@ -175,3 +177,9 @@ def test_a_fit_python_is_found_by_running_it() -> None:
 
 def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def test_readme_shows_the_figures_of_the_shipped_card() -> None:
+    text = read("README.md")
+    assert readme_figures.with_table(text, read_card(DEFAULT_BUNDLE).raw) == text
+    assert text.count("(never trained on)") >= 3

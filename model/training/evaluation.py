@@ -70,6 +70,11 @@ def estimate(metric: Metric, truth: np.ndarray, score: np.ndarray, groups: Seque
     # A resample without one of the classes has no AUC; it is left out.
     low, high = np.nanpercentile(draws, [2.5, 97.5])
     value = metric(truth, score, np.ones(len(truth)))
+    if low == high and value in (0.0, 1.0):
+        # Resampling all-alike outcomes shows no spread; the exact interval of 0 or all of n patients does
+        # (Clopper and Pearson 1934).
+        edge = 0.025 ** (1 / (member.max() + 1))
+        low, high = (edge, 1.0) if value == 1.0 else (0.0, 1 - edge)
     return Estimate(float(value), float(low), float(high), len(truth), int(truth.sum()))
 
 

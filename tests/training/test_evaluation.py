@@ -37,6 +37,18 @@ def test_sensitivity_and_specificity() -> None:
     assert evaluation.share_at_or_above(0.6, among=False)(truth, score, one) == 1.0
 
 
+def test_six_of_six_is_not_certainty() -> None:
+    truth = np.zeros(6, bool)
+    rule = evaluation.share_at_or_above(0.5, among=False)
+    found = evaluation.estimate(rule, truth, np.full(6, 0.1), list("abcdef"))
+    # Exact interval of 6 of 6: 0.025 to the power 1/6.
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.5407, abs=1e-3)
+    missed = evaluation.estimate(rule, truth, np.full(6, 0.9), list("abcdef"))
+    assert (missed.value, missed.low) == (0.0, 0.0)
+    assert missed.high == pytest.approx(0.4593, abs=1e-3)
+
+
 def test_temperature_undoes_an_overconfident_network() -> None:
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 1.5, (4000, 3))
