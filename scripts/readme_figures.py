@@ -17,7 +17,8 @@ def table(card: dict[str, Any]) -> str:
     lines = ["| Pictures | What | Figure (95 % interval) | n |", "| --- | --- | --- | --- |"]
     for role in ("external", "internal"):
         lines += [
-            f"| {f['set']} | {f['metric']}: {f['what']} | {f['value']:.2f} ({f['low']:.2f} to {f['high']:.2f}) | {f['n']} |"
+            f"| {f['set']} | {f['metric']}: {f['what']} "
+            f"| {f['value']:.2f} ({f['low']:.2f} to {f['high']:.2f}) | {f['n']} |"
             for f in card["figures"]
             if f["role"] == role
         ]
