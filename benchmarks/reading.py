@@ -19,7 +19,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks import machine, pictures
 from model.inference import bundle as bundles
-from model.inference.radiograph import Radiograph, decode, to_input
+from model.inference.radiograph import Radiograph, decode
 from model.inference.reader import Reader
 
 THREADS = 2
@@ -39,7 +39,7 @@ def main() -> None:
 
     reader = Reader(bundles.load(options.bundle, threads=THREADS))
     radiograph = decode(pictures.sample())
-    image = to_input(radiograph.pixels, reader.bundle.card.size)
+    image = radiograph.to_input(reader.bundle.card.size)
     gradients, compared = _gradients(options.weights, reader, radiograph, image)
     cheap = {"bare": _bare(options.bundle, image), "reader": lambda: reader.read(radiograph)}
     seconds = _time(cheap, gradients, options.rounds)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interface.pictures import for_display, to_grey
-from model.inference.radiograph import Unreadable, decode, to_input
+from model.inference.radiograph import Unreadable, decode
 from model.inference.reader import Reader, Reading
 
 # A session keeps no more than this many pictures: about 25 MB at most.
@@ -127,7 +127,7 @@ def read(name: str, data: bytes, reader: Reader) -> Item:
     try:
         radiograph = decode(data)
         reading = reader.read(radiograph)
-        seen = to_input(radiograph.pixels, reader.bundle.card.size)[0, :, :, 0]
+        seen = radiograph.to_input(reader.bundle.card.size)[0, :, :, 0]
         return Read(name, for_display(radiograph.pixels), to_grey(seen), reading)
     except Unreadable as error:
         return Refused(name, str(error))

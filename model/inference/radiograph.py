@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from model.inference.formats import DEFAULT_LIMITS, Limits, Unreadable, sniff
 from model.inference.picture import decode as decode_picture
 
 __all__ = ["Limits", "Radiograph", "Unreadable", "decode", "to_input"]
+
+# Pixels a side of the largest network input that a preview serves.
+PREVIEW_FOR = 224
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,19 @@ class Radiograph:
     format: str
     sha256: str
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def preview(self) -> NDArray[np.float32]:
+        """The pixels, averaged by the whole factor that leaves the shorter side at twice `PREVIEW_FOR` or more.
+
+        What networks look at: `decode` makes it while the pixels are in the processor's cache, so that a reading
+        need not go through all of a large picture again.
+        """
+        return _average_by_whole_factor(self.pixels, PREVIEW_FOR)
+
+    def to_input(self, size: int) -> NDArray[np.float32]:
+        """The picture as a network takes it: (1, size, size, 1) float32, 0 to 255; see the function `to_input`."""
+        return to_input(self.preview if size <= PREVIEW_FOR else self.pixels, size)
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Radiograph:
@@ -68,7 +85,9 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Radiograph:
     except Exception:
         # Decoders raise what they like on a damaged file, and their messages may quote it: neither goes on.
         raise Unreadable(f"The {kind} file is damaged or incomplete: export it again and choose that.") from None
-    return Radiograph(pixels, kind, hashlib.sha256(data).hexdigest(), tuple(notes))
+    radiograph = Radiograph(pixels, kind, hashlib.sha256(data).hexdigest(), tuple(notes))
+    radiograph.preview  # noqa: B018 - made now, see there
+    return radiograph
 
 
 def to_input(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.inference.bundle import Bundle, Card, OperatingPoint
-from model.inference.radiograph import Radiograph, Unreadable, to_input
+from model.inference.radiograph import Radiograph, Unreadable
 
 UNCERTAIN = "uncertain"
 REFUSED = "refused"
@@ -84,7 +84,7 @@ class Reader:
         start = time.perf_counter()
         card = self.bundle.card
         point = card.point(operating_point)
-        found = self.bundle.run(to_input(radiograph.pixels, card.size))
+        found = self.bundle.run(radiograph.to_input(card.size))
         scores = softmax(found.logits, card.temperature)
         decision, reasons = decide(card, point, scores)
         return Reading(

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from model.inference.radiograph import Unreadable, decode, to_input
+from model.inference.radiograph import Unreadable, decode
 from model.training.records import DatasetError, Record, order_classes
 
 # One part in seven (14 %) each for validation and test leaves 71 % to learn from.
@@ -199,7 +199,7 @@ def decode_pictures(paths: Sequence[Path], size: int) -> tuple[np.ndarray, dict[
 
     def one(i: int) -> None:
         try:
-            square = to_input(decode(paths[i].read_bytes()).pixels, size)
+            square = decode(paths[i].read_bytes()).to_input(size)
             pictures[i] = np.clip(np.rint(square[0, :, :, 0]), 0, 255)
         except (Unreadable, OSError) as error:
             errors[i] = str(error)

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from model.inference import bundle as shipped
-from model.inference.radiograph import decode, to_input
+from model.inference.radiograph import decode
 from model.training import cards, conversion, evaluation, figures, network, runs
 from model.training.batches import make_weights
 from model.training.dataset import Checked
@@ -114,7 +114,7 @@ def read_pictures(data: Checked, indices: np.ndarray, size: int) -> np.ndarray:
     """Decode files exactly as the reader does (not through the training cache): (n, size, size, 1) float32."""
     if not len(indices):
         return np.zeros((0, size, size, 1), np.float32)
-    return np.concatenate([to_input(decode(data.records[i].path.read_bytes()).pixels, size) for i in indices])
+    return np.concatenate([decode(data.records[i].path.read_bytes()).to_input(size) for i in indices])
 
 
 def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.inference.radiograph import to_input
+from model.inference.radiograph import Radiograph, to_input
 from tests.conftest import ROOT
 from tests.inference.files import encode, ramp
 
@@ -71,3 +71,12 @@ def test_importing_the_reader_loads_nothing_heavy() -> None:
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert "cv2" in loaded
     assert not loaded & {"tensorflow", "keras", "matplotlib", "pydicom", "streamlit", "scipy", "ai_edge_litert"}
+
+
+@pytest.mark.parametrize("shape", [(1955, 1841), (449, 700), (100, 90)])
+def test_a_network_sees_the_same_through_the_preview(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    radiograph = Radiograph(pixels, "PNG", "")
+    assert min(radiograph.preview.shape) >= min(448, *shape)
+    assert np.array_equal(radiograph.to_input(224), to_input(pixels, 224))
+    assert radiograph.to_input(320).shape == (1, 320, 320, 1)
