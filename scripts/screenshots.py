@@ -29,12 +29,15 @@ def main() -> int:
         Exit code: 0, or 1 where there is no browser.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="folder for the pictures")
+    parser.add_argument(
+        "--out", type=Path, help="folder for the pictures (default: docs/screenshots; with --all artefacts/screenshots)"
+    )
     parser.add_argument(
         "--all", action="store_true", help="every page in both themes and widths, not the README's alone"
     )
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    out = arguments.out or ROOT / ("artefacts/screenshots" if arguments.all else "docs/screenshots")
+    out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, serving.browser() as chromium:
         if chromium is None:
             print(f"No pictures: {serving.NO_BROWSER}.", file=sys.stderr)
@@ -45,7 +48,7 @@ def main() -> int:
             for theme in themes:
                 for kind, width in widths.items():
                     name = f"-{theme}-{kind}" if arguments.all else ""
-                    _visit(chromium, server.url, arguments.out, name, theme, width)
+                    _visit(chromium, server.url, out, name, theme, width)
     return 0
 
 
