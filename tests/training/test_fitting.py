@@ -125,3 +125,13 @@ def test_batches_depend_on_seed_and_epoch_alone() -> None:
     assert [x.shape[1] for x in whole] == [20, 20, 20, 28, 28, 28]
     assert all(np.array_equal(a, b) for a, b in zip(whole[3:], later, strict=True))
     assert os.cpu_count() and whole[0].min() >= 0 and whole[0].max() <= 255
+
+
+def test_mixup_mixes_pictures_and_targets_by_the_same_share() -> None:
+    # Each picture is flat and as bright as its class, so its mix tells the share that was taken of either.
+    pictures = np.repeat(np.array([0, 200] * 4, np.uint8), 16 * 16).reshape(8, 16, 16)
+    targets = np.eye(2, dtype=np.float32)[np.arange(8) % 2]
+    settings = Settings(image_size=16, batch_size=8, mixup=1.0, strength="none")
+    mixed, soft, _ = next(iter(batches.Batches(pictures, targets, np.ones(8, np.float32), settings).stream(0)))
+    assert np.allclose(mixed.numpy().mean(axis=(1, 2, 3)), 200 * soft.numpy()[:, 1], atol=0.5)
+    assert np.allclose(soft.numpy().sum(axis=1), 1) and ((soft.numpy() > 0.01) & (soft.numpy() < 0.99)).any()
