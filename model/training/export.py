@@ -86,7 +86,7 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
         outputs, stored, difference = _convert(three, staged, card, sample)
         card["architecture"]["weights_stored_as"] = stored
         card["export"] = {
-            "compared_with": "Keras float32",
+            "compared_with": "Keras float32, its kernels rounded to the int8 steps that are stored",
             "pictures": len(sample),
             "largest_score_difference": round(difference, 6),
             "gradcam": _compare_maps(model, sample, outputs),
