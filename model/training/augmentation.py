@@ -47,7 +47,7 @@ class Augmentation:
 STRENGTHS = {
     "strong": Augmentation(),
     "medium": Augmentation(6, 0.04, (0.95, 1.12), 0.06, 0.4, 0.3, 0.08, 0.1, 0.15, 0.15, 0.15, 0.2, 0.15),
-    # What each part is worth is measured by leaving it out (docs/ablation.md).
+    # Each leaves one part out, to measure what that part is worth.
     "no-grey": Augmentation(gamma=0, contrast=0, equalise=0, blur=0, noise=0, jpeg=0, range=0),
     "no-cover": Augmentation(borders=0, cutout=0),
     "none": Augmentation(0, 0, (1, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),

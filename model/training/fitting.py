@@ -96,24 +96,25 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
             metrics=["accuracy"],
             jit_compile=bool(tf.config.list_physical_devices("GPU")),
         )
+    held_back = (
+        squash(data.pictures[validation], settings.image_size),
+        np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)],
+        make_weights(data, validation, settings.balance),
+    )
     callbacks: list[keras.callbacks.Callback] = [Keeper(run, settings, len(batches), history)]
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run / "tensorboard"))
     model.fit(
         batches.stream(len(history)),
         steps_per_epoch=len(batches),
-        validation_data=(
-            squash(data.pictures[validation], settings.image_size),
-            np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)],
-            make_weights(data, validation, settings.balance),
-        ),
+        validation_data=held_back,
         validation_batch_size=64,
         epochs=settings.epochs,
         initial_epoch=len(history),
         callbacks=callbacks,
         verbose="auto" if os.isatty(1) else 2,
     )
-    return _round_best(model, data, validation, settings, run)
+    return _round_best(model, held_back, run)
 
 
 def _material(data: Checked, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -136,12 +137,10 @@ def _material(data: Checked, settings: Settings) -> tuple[np.ndarray, np.ndarray
     )
 
 
-def _round_best(model: keras.Model, data: Checked, validation: np.ndarray, settings: Settings, run: Path) -> Path:
+def _round_best(model: keras.Model, held_back: tuple[np.ndarray, np.ndarray, np.ndarray], run: Path) -> Path:
     """Make the best weights the ones that are shipped: centred, on the int8 grid, and validated as such."""
     model.load_weights(run / "best.weights.h5")
-    pictures = squash(data.pictures[validation], settings.image_size)
-    targets = np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)]
-    weights = make_weights(data, validation, settings.balance)
+    pictures, targets, weights = held_back
     before = model.evaluate(pictures, targets, 64, 0, weights)[0]
     network.centre_head(model)
     network.round_to_int8(model)

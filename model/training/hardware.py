@@ -12,7 +12,7 @@ import tensorflow as tf
 def choose_device() -> str:
     """Set the precision that the hardware is fastest in and say in a sentence what was found.
 
-    bfloat16 where a GPU of compute capability 8 or a CPU with AMX or AVX-512 BF16 is there, float16 on older GPUs,
+    bfloat16 where a GPU of compute capability 8 or a CPU with AMX is there, float16 on older GPUs,
     float32 elsewhere. Weights and the optimiser stay float32.
     """
     gpus = tf.config.list_physical_devices("GPU")

@@ -19,12 +19,14 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:
     """Write one row an epoch as CSV."""
-    partial = path.with_name("partial-" + path.name)
-    with partial.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
+
+    def write(partial: str) -> None:
+        with Path(partial).open("w", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    write_atomically(path, write)
 
 
 def draw_curves(rows: list[dict[str, float]], path: Path) -> None:

@@ -36,7 +36,7 @@ class Keeper(keras.callbacks.SwapEMAWeights):
                 f"The loss became {logs['loss']} in epoch {self._epoch + 1}, batch {batch + 1}: the last checkpoint is "
                 "unharmed; try --resume with a smaller --learning-rate."
             )
-        if self._epoch == len(self.rows) and batch in (3, 19) and self.rows == []:
+        if not self.rows and batch in (3, 19):
             # The first batches trace the graph; what comes after them tells the speed.
             if batch == 3:
                 self._mark = time.perf_counter()
