@@ -63,7 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         kind = _names if isinstance(value, tuple) else str if value is None else type(value)
         shown = ",".join(value) if isinstance(value, tuple) else value
         option = "--" + item.name.replace("_", "-")
-        fit.add_argument(option, type=kind, default=value, help=f"default: {shown}")
+        if kind is bool:
+            fit.add_argument(option, action="store_true", help="see model/training/settings.py")
+        else:
+            fit.add_argument(option, type=kind, default=value, help=f"default: {shown}")
     export = commands.add_parser("export", help="export the bundle of a run's best weights")
     export.set_defaults(command=_export)
     export.add_argument("checkpoint", type=Path, help="a run's folder, or a weights file inside it")

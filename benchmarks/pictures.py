@@ -7,9 +7,12 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+
+from model.inference.radiograph import decode
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -24,6 +27,12 @@ def sample() -> bytes:
     if not path:
         raise FileNotFoundError("The sample radiograph is missing: pip install pydicom-data.")
     return Path(str(path)).read_bytes()
+
+
+def as_png(data: bytes, side: int = 1024) -> bytes:
+    """A radiograph as most people have it: an 8-bit PNG of `side` x `side` pixels."""
+    grey = decode(data).to_input(side)[0, :, :, 0]
+    return cv2.imencode(".png", np.clip(np.rint(grey), 0, 255).astype(np.uint8))[1].tobytes()
 
 
 def windowed(count: int, seed: int = 0) -> Iterator[bytes]:

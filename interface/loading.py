@@ -17,6 +17,8 @@ from model.inference.reader import Reader
 
 SAMPLE = "RG1_UNCR.dcm"
 NO_SAMPLE = "The sample radiograph is not here: install the package pydicom-data, or choose a picture of your own."
+DICOM = "model.inference.dicom"
+PATIENCE = 1.0  # seconds
 _FIRST_LOAD = threading.Lock()
 
 
@@ -39,9 +41,18 @@ def _load(folder: str, changed: int) -> Reader:
     bundle = bundles.load(Path(folder))
     # A first pass takes three times as long as the next; better while the page opens than after the first drop.
     bundle.run(np.zeros((1, bundle.card.size, bundle.card.size, 1), np.float32))
-    # Likewise pydicom, which takes 0.5 s to import: while the visitor looks for a file.
-    threading.Thread(target=importlib.import_module, args=("model.inference.dicom",), daemon=True).start()
     return Reader(bundle)
+
+
+def prepare_dicom() -> None:
+    """Import pydicom, which takes 0.5 s, while the visitor looks for a file.
+
+    Not at once: the browser is still fetching parts of the page, and an import keeps the server from sending them.
+    """
+    if DICOM not in sys.modules:
+        timer = threading.Timer(PATIENCE, importlib.import_module, (DICOM,))
+        timer.daemon = True
+        timer.start()
 
 
 def _give_freed_memory_back() -> None:

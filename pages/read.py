@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from interface import charts, view, words
+from interface import charts, loading, view, words
 from interface.pictures import LONGEST_SIDE, jpeg
 from interface.session import MOST_ITEMS, Read, Refused
 from model.inference import rendering
@@ -248,3 +248,5 @@ st.markdown(
 view.reader_or_stop()
 uploader()
 results()
+# Last: before, it would hold up the page.
+loading.prepare_dicom()

@@ -77,7 +77,7 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     train = data.indices("train")
     model.fit(data.pictures[train][..., None], data.labels(train), epochs=30, batch_size=16, verbose=0)
-    network.centre_head(model)
+    network.round_to_int8(model)  # as a run's final weights are
     run = tmp_path_factory.mktemp("run")
     settings = Settings(weights=None, image_size=64)
     settings.write(run / "settings.json")

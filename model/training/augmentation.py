@@ -24,8 +24,8 @@ class Augmentation:
         blur, noise, jpeg: chance of a Gaussian blur, of noise, and of JPEG compression at quality 30 to 90.
         borders: chance of covering strips along the borders, where side markers and names stand.
         cutout: chance of covering one to three rectangles anywhere (DeVries and Taylor 2017).
-        flip: chance of a horizontal flip. Off: the heart lies left; a flipped film is a wrong film, which issue C's
-            gate has to point out, so that the network must not learn to accept it.
+        flip: chance of a horizontal flip. No class depends on the side, and every lung is seen in two positions;
+            that a film came mirrored is for the input check to say, not for this network.
     """
 
     rotation: float = 8.0
@@ -41,7 +41,7 @@ class Augmentation:
     jpeg: float = 0.25
     borders: float = 0.3
     cutout: float = 0.3
-    flip: float = 0.0
+    flip: float = 0.5
 
 
 STRENGTHS = {
@@ -50,7 +50,8 @@ STRENGTHS = {
     # Each leaves one part out, to measure what that part is worth.
     "no-grey": Augmentation(gamma=0, contrast=0, equalise=0, blur=0, noise=0, jpeg=0, range=0),
     "no-cover": Augmentation(borders=0, cutout=0),
-    "none": Augmentation(0, 0, (1, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    "no-flip": Augmentation(flip=0),
+    "none": Augmentation(0, 0, (1, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
 }
 
 

@@ -16,7 +16,16 @@ import tensorflow as tf
 
 from model.training.augmentation import augment
 from model.training.dataset import Checked
+from model.training.records import is_positive
 from model.training.settings import Settings
+
+# Of SIIM's pictures without a label: the appearance says "not negative", and leans to one class or the other (the
+# RSNA consensus on reporting COVID-19: Simpson et al. 2020). Our estimates, not counts; they also give the network
+# lungs of that source that are neither normal nor typical, or it would learn that the source has no third class.
+SOFT_TARGETS = {
+    "indeterminate": {"covid": 0.7, "other": 0.1, "normal": 0.2},
+    "atypical": {"covid": 0.35, "other": 0.45, "normal": 0.2},
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,25 @@ def make_targets(data: Checked, indices: np.ndarray, settings: Settings) -> np.n
         np.float32,
     )[:, None]
     return targets * (1 - smoothing) + smoothing / classes
+
+
+def make_soft_targets(data: Checked, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of pictures without a label, from their findings.
+
+    Args:
+        data: the pictures.
+        indices: (n,) positions of pictures without a label.
+
+    Returns:
+        (m,) the positions whose finding `SOFT_TARGETS` knows, and (m, C) float32 distributions over the classes. None
+        where a class is neither COVID-19, nor normal, nor other.
+    """
+    kinds = ["covid" if is_positive(name) else name.lower() for name in data.classes]
+    if set(kinds) != {"covid", "normal", "other"}:
+        return indices[:0], np.zeros((0, len(kinds)), np.float32)
+    known = [i for i in indices if data.records[i].finding in SOFT_TARGETS]
+    rows = [[SOFT_TARGETS[data.records[i].finding][kind] for kind in kinds] for i in known]
+    return np.array(known, int), np.array(rows, np.float32).reshape(-1, len(kinds))
 
 
 def make_weights(data: Checked, indices: np.ndarray, balance: str) -> np.ndarray:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -54,9 +55,6 @@ def export_run(run: Path, out: Path, *, weights: Path | None = None, version: st
     keras.mixed_precision.set_global_policy("float32")
     model = network.build(settings.arch, len(data.classes), settings.image_size, harmonise=settings.harmonise)
     model.load_weights(weights)
-    # Already so for a run's final weights; for others it is what makes their int8 form faithful.
-    network.centre_head(model)
-    network.round_to_int8(model)
     card = cards.describe(data, settings, run, model, version)
     return write_bundle(model, card, data, out)
 
@@ -77,22 +75,23 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
         ExportError: neither int8 nor float16 storage keeps the scores.
     """
     size = card["input"]["size"]
-    three = network.with_maps(model)
+    network.centre_head(model)
     validation = read_pictures(data, data.indices("validation"), size)
     with tempfile.TemporaryDirectory(dir=_parent(out)) as scratch:
         staged = Path(scratch) / "bundle"
         staged.mkdir()
-        sample = validation[:: max(1, len(validation) // COMPARED)][:COMPARED]
-        outputs, stored, difference = _convert(three, staged, card, sample)
-        card["architecture"]["weights_stored_as"] = stored
+        found = _convert(model, staged, card, data, validation)
+        card["architecture"]["weights_stored_as"] = found.storage.name
+        step = max(1, len(validation) // COMPARED)
         card["export"] = {
-            "compared_with": "Keras float32, its kernels rounded to the int8 steps that are stored",
-            "pictures": len(sample),
-            "largest_score_difference": round(difference, 6),
-            "gradcam": _compare_maps(model, sample, outputs),
+            "compared_with": "Keras float32 with the weights that training ended with, on every validation picture",
+            "pictures": len(validation),
+            "largest_score_difference": round(found.largest, 6),
+            "mean_score_difference": round(found.mean, 6),
+            "gradcam": _compare_maps(model, validation[::step][:COMPARED], found.maps[::step][:COMPARED]),
         }
         reader = shipped.load(staged)
-        logits = {"validation": run_bundle(reader, validation)}
+        logits = {"validation": found.logits}
         for split in ("test", "external"):
             logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), size))
         _calibrate(card, data, logits["validation"])
@@ -100,8 +99,10 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
         _seal(card, staged)
         shipped.load(staged)
         _swap(staged, out)
-    print(f"bundle in {out}: {(out / 'model.tflite').stat().st_size / 1e6:.1f} MB, weights stored as {stored}")
-    print(f"largest score difference from Keras on {len(sample)} pictures: {difference:.5f}")
+    print(
+        f"bundle in {out}: {(out / 'model.tflite').stat().st_size / 1e6:.1f} MB, weights stored as {found.storage.name}"
+    )
+    print(f"largest score difference from Keras on {len(validation)} pictures: {found.largest:.5f}")
     for figure in card["figures"]:
         print(
             f"  {figure['set']}: {figure['metric']} {figure['what']} {figure['value']:.3f} "
@@ -123,20 +124,46 @@ def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, len(bundle.card.classes)))
 
 
-def _convert(three: keras.Model, staged: Path, card: dict, sample: np.ndarray) -> tuple[np.ndarray, str, float]:
-    expected = three.predict(sample, batch_size=16, verbose=0)["logits"]
-    exact = conversion.convert(three)
+@dataclass(frozen=True)
+class _Converted:
+    """What a converted file gives on N validation pictures, and how far its scores are from Keras'."""
+
+    storage: conversion.Storage
+    logits: np.ndarray
+    maps: np.ndarray
+    largest: float
+    mean: float
+
+
+def _convert(model: keras.Model, staged: Path, card: dict, data: Checked, pictures: np.ndarray) -> _Converted:
+    """Write the fastest form that keeps the calibrated scores; `model` ends with the kernels that it has."""
+    expected = model.predict(pictures, batch_size=16, verbose=0)
+    labels, weights = _judged_by(data)
+    temperature = evaluation.fit_temperature(expected, labels, weights)
+    exact = conversion.convert(network.with_maps(model))
+    network.round_to_int8(model)
+    rounded = conversion.convert(network.with_maps(model))
     for storage in conversion.STORAGES:
-        (staged / "model.tflite").write_bytes(conversion.store(exact, storage))
+        stored = conversion.store(rounded if storage.bits == 8 else exact, storage)
+        (staged / "model.tflite").write_bytes(stored)
         _seal(card, staged)
         reader = shipped.load(staged)
-        outputs = [reader.run(picture[None]) for picture in sample]
-        got = np.stack([o.logits for o in outputs])
-        difference = float(np.abs(evaluation.scores_of(got, 1.0) - evaluation.scores_of(expected, 1.0)).max())
-        print(f"weights stored as {storage.name}: largest score difference {difference:.5f}", flush=True)
-        if difference < LARGEST_MOVE:
-            return np.stack([o.maps for o in outputs]), storage.name, difference
-    raise ExportError(f"The converted network's scores differ from Keras by {difference:.3f}: it is not written.")
+        outputs = [reader.run(picture[None]) for picture in tqdm(pictures, storage.name, disable=None)]
+        logits = np.stack([o.logits for o in outputs])
+        moved = np.abs(evaluation.scores_of(logits, temperature) - evaluation.scores_of(expected, temperature))
+        found = _Converted(
+            storage, logits, np.stack([o.maps for o in outputs]), float(moved.max()), float(moved.mean())
+        )
+        print(f"weights stored as {storage.name}: largest score difference {found.largest:.5f}", flush=True)
+        if found.largest < LARGEST_MOVE:
+            return found
+    raise ExportError(f"The converted network's scores differ from Keras by {found.largest:.3f}: it is not written.")
+
+
+def _judged_by(data: Checked) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and weights of the validation pictures, as calibration uses them."""
+    chosen = data.indices("validation")
+    return data.labels(chosen), make_weights(data, chosen, "source").astype(float)
 
 
 def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarray) -> dict[str, float | int | str]:
@@ -165,8 +192,8 @@ def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarr
 
 def _calibrate(card: dict, data: Checked, logits: np.ndarray) -> None:
     chosen = data.indices("validation")
-    labels, groups = data.labels(chosen), [data.records[i].group for i in chosen]
-    weights = make_weights(data, chosen, "source").astype(float)
+    groups = [data.records[i].group for i in chosen]
+    labels, weights = _judged_by(data)
     temperature = evaluation.fit_temperature(logits, labels, weights)
     scores = evaluation.scores_of(logits, temperature)
     positive = data.classes.index(card["positive_class"])

@@ -11,9 +11,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from model.training import network
-from model.training.batches import Batches, make_targets, make_weights, squash
+from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, squash
 from model.training.dataset import Checked
-from model.training.history import read_history, write_atomically
+from model.training.history import read_history
 from model.training.keeper import FittingError, Keeper
 from model.training.settings import Settings
 
@@ -67,7 +67,7 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
         tensorboard: write logs for TensorBoard too.
 
     Returns:
-        The path of the final weights: the best ones, rounded so that storing them as int8 loses nothing.
+        The path of the final weights: those of the best epoch, as they were validated, rounded to the int8 grid.
 
     Raises:
         FittingError: the loss is no number any more, or there is nothing to resume.
@@ -89,7 +89,7 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
         model = network.build(settings.arch, len(data.classes), None, settings.weights, settings.harmonise)
         loss = fit_head(model, data, train, settings)
         print(f"first stage: the head alone, training loss {loss:.4f}", flush=True)
-        network.freeze_below(model, settings.first_stage)
+        network.freeze_below(model, settings.first_stage, settings.norms)
         model.compile(
             _optimizer(settings, len(batches)),
             keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -114,40 +114,28 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
         callbacks=callbacks,
         verbose="auto" if os.isatty(1) else 2,
     )
-    return _round_best(model, held_back, run)
+    return run / "final.weights.h5"
 
 
 def _material(data: Checked, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures, targets and weights of the training split; with a teacher also of what has no label."""
-    train, unlabelled = data.indices("train"), data.indices("unlabelled")
+    """Pictures, targets and weights of the training split and of what has a finding but no label."""
+    train = data.indices("train")
     targets = make_targets(data, train, settings)
     weights = make_weights(data, train, settings.balance)
-    if not settings.teacher or not len(unlabelled):
+    unlabelled, soft = make_soft_targets(data, data.indices("unlabelled"))
+    if not settings.soft_weight or not len(unlabelled):
         return data.pictures[train], targets, weights
-    own = Settings.read(Path(settings.teacher).with_name("settings.json"))
-    teacher = network.build(own.arch, len(data.classes), own.image_size, settings.teacher, own.harmonise)
-    pictures = squash(data.pictures[unlabelled], own.image_size)
-    soft = np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))
-    print(f"the teacher judged {len(unlabelled)} pictures without a label", flush=True)
-    # Half the weight of a picture that a person labelled.
+    if settings.teacher:
+        own = Settings.read(Path(settings.teacher).with_name("settings.json"))
+        teacher = network.build(own.arch, len(data.classes), own.image_size, settings.teacher, own.harmonise)
+        pictures = squash(data.pictures[unlabelled], own.image_size)
+        soft = (soft + np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))) / 2
+    print(f"{len(unlabelled)} pictures without a label have soft targets", flush=True)
     return (
         data.pictures[np.concatenate([train, unlabelled])],
         np.concatenate([targets, soft]).astype(np.float32),
-        np.concatenate([weights, np.full(len(unlabelled), 0.5, np.float32)]),
+        np.concatenate([weights, np.full(len(unlabelled), settings.soft_weight, np.float32)]),
     )
-
-
-def _round_best(model: keras.Model, held_back: tuple[np.ndarray, np.ndarray, np.ndarray], run: Path) -> Path:
-    """Make the best weights the ones that are shipped: centred, on the int8 grid, and validated as such."""
-    model.load_weights(run / "best.weights.h5")
-    pictures, targets, weights = held_back
-    before = model.evaluate(pictures, targets, 64, 0, weights)[0]
-    network.centre_head(model)
-    network.round_to_int8(model)
-    after = model.evaluate(pictures, targets, 64, 0, weights)[0]
-    print(f"validation loss of the best weights {before:.4f}, rounded to int8 {after:.4f}", flush=True)
-    write_atomically(run / "final.weights.h5", model.save_weights)
-    return run / "final.weights.h5"
 
 
 def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import keras
 
+from model.training import network
 from model.training.history import draw_curves, write_atomically, write_history
 from model.training.settings import Settings
+
+WEIGHTS = "final.weights.h5"
 
 
 class FittingError(RuntimeError):
@@ -51,15 +54,20 @@ class Keeper(keras.callbacks.SwapEMAWeights):
         print(f"\n{rate:.0f} pictures a second: about {steps * seconds / 60:.0f} minutes for all epochs", flush=True)
 
     def on_test_begin(self, logs: dict | None = None) -> None:
-        """Put the averaged weights in."""
+        """Put in what would be shipped: the averaged weights, centred and on the int8 grid."""
         if self._averaged:
             super().on_test_begin(logs)
+        self._unrounded = [(layer, layer.get_weights()) for layer in network.kernel_layers(self.model)]
+        network.centre_head(self.model)
+        network.round_to_int8(self.model)
 
     def on_test_end(self, logs: dict | None = None) -> None:
-        """Keep the averaged weights if they are the best; put the others back."""
+        """Keep these weights if they are the best; put the others back."""
         if logs and logs["loss"] < self.best:
             self.best = logs["loss"]
-            write_atomically(self.run / "best.weights.h5", self.model.save_weights)
+            write_atomically(self.run / WEIGHTS, self.model.save_weights)
+        for layer, weights in self._unrounded:
+            layer.set_weights(weights)
         if self._averaged:
             super().on_test_end(logs)
 

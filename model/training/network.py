@@ -67,7 +67,7 @@ def build(
     if whole:
         model.load_weights(weights)
     for layer in model.layers:
-        # BatchNorm stays in inference mode for good: small batches would spoil the pretrained statistics.
+        # In inference mode unless `freeze_below` says otherwise: small batches can spoil pretrained statistics.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     return model
@@ -121,19 +121,19 @@ def equalise(image: keras.KerasTensor, bins: int = 16, limit: float = 3.0) -> ke
     return ops.sum(filled * (rises * (255.0 / total)), axis=-1, keepdims=True)
 
 
-def freeze_below(model: keras.Model, stage: int) -> None:
+def freeze_below(model: keras.Model, stage: int, norms: bool = False) -> None:
     """Let only the stages from conv<stage> on learn; the stem and earlier stages keep their weights.
 
     Args:
         model: as `build` returns it.
         stage: 1 (everything learns) to 6 (the head alone).
+        norms: let the BatchNorm layers of these stages learn too, and normalise by the batch.
     """
     for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            continue
         name = layer.name
         in_backbone = name.startswith("conv") and name[4:5].isdigit()
-        layer.trainable = not in_backbone or int(name[4]) >= stage
+        learns = not in_backbone or int(name[4]) >= stage
+        layer.trainable = learns and (norms or not isinstance(layer, keras.layers.BatchNormalization))
 
 
 def with_maps(model: keras.Model) -> keras.Model:
@@ -177,9 +177,13 @@ def round_to_int8(model: keras.Model) -> None:
     Symmetric, one scale an output channel (Krishnamoorthi 2018, arXiv:1806.08342); folding the BatchNorm behind a
     convolution scales whole output channels, so the rounded kernel stays on its grid.
     """
-    for layer in model.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-            kernel, *rest = layer.get_weights()
-            scale = abs(kernel).max(axis=tuple(range(kernel.ndim - 1)), keepdims=True) / 127
-            scale[scale == 0] = 1.0
-            layer.set_weights([(kernel / scale).round() * scale, *rest])
+    for layer in kernel_layers(model):
+        kernel, *rest = layer.get_weights()
+        scale = abs(kernel).max(axis=tuple(range(kernel.ndim - 1)), keepdims=True) / 127
+        scale[scale == 0] = 1.0
+        layer.set_weights([(kernel / scale).round() * scale, *rest])
+
+
+def kernel_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers whose kernels are stored as int8: convolutions and the head."""
+    return [layer for layer in model.layers if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense))]

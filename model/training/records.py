@@ -28,6 +28,7 @@ class Record:
         label: its class; empty where it has none (for soft targets only).
         group: pictures of one patient, one study, or copies of one picture share it.
         licence: what its owners allow.
+        finding: what was read in it, where the manifest says more than the label; see `batches.SOFT_TARGETS`.
         split: "train", "validation", "test", "external" or "unlabelled".
     """
 
@@ -36,6 +37,7 @@ class Record:
     label: str
     group: str
     licence: str = ""
+    finding: str = ""
     split: str = ""
 
 
@@ -67,6 +69,7 @@ def find_records(data: Path) -> list[Record]:
             label=row["label"],
             group=row.get("group") or row.get("patient") or row["path"],
             licence=_stated(row.get("licence")),
+            finding=_stated(row.get("finding")),
         )
         for row in rows
     ]

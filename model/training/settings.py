@@ -21,14 +21,16 @@ class Settings:
         head_epochs: of the first stage (on cached features: seconds).
         batch_size, learning_rate, weight_decay, warmup: AdamW with a cosine schedule (Loshchilov and Hutter 2019).
         first_stage: stages before conv<first_stage> keep their weights.
+        norms: let the BatchNorm layers of the learning stages learn too.
         smoothing: label smoothing (Szegedy et al. 2016); `noisy_smoothing` holds for `noisy_sources`, whose labels
             were mined from reports.
         balance: "class", "source" (every source and class weighs the same) or "none".
         ema: momentum of the weights' moving average that is validated and kept; 0 for none.
         patience: epochs without a better validation loss before the run stops.
         mixup: strength of mixing pairs of pictures (Zhang et al. 2018); 0 for none.
-        teacher: final weights of an earlier run with the same classes, whose scores are the targets of pictures
-            without a label; empty leaves such pictures out.
+        soft_weight: weight of pictures without a label whose finding tells part of the answer
+            (`batches.SOFT_TARGETS`), beside 1 for a labelled one; 0 leaves them out.
+        teacher: final weights of an earlier run with the same classes, whose scores are averaged into those targets.
         strength: of the augmentation, a name in `augmentation.STRENGTHS`.
         seed: of the split, the order and the augmentation.
     """
@@ -45,6 +47,7 @@ class Settings:
     weight_decay: float = 0.05
     warmup: float = 0.05
     first_stage: int = 3
+    norms: bool = False
     smoothing: float = 0.05
     noisy_smoothing: float = 0.2
     noisy_sources: tuple[str, ...] = ("nih",)
@@ -53,6 +56,7 @@ class Settings:
     patience: int = 6
     harmonise: str = "standardise"
     mixup: float = 0.0
+    soft_weight: float = 0.5
     teacher: str = ""
     strength: str = "strong"
     seed: int = 1

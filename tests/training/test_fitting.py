@@ -10,12 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from model.inference import bundle as shipped
-from model.training import batches, dataset, records
+from model.training import batches, dataset, network, records
 from model.training.history import read_history
+from model.training.keeper import Keeper
 from model.training.settings import Settings
 from tests.conftest import ROOT
 
@@ -135,3 +137,36 @@ def test_mixup_mixes_pictures_and_targets_by_the_same_share() -> None:
     mixed, soft, _ = next(iter(batches.Batches(pictures, targets, np.ones(8, np.float32), settings).stream(0)))
     assert np.allclose(mixed.numpy().mean(axis=(1, 2, 3)), 200 * soft.numpy()[:, 1], atol=0.5)
     assert np.allclose(soft.numpy().sum(axis=1), 1) and ((soft.numpy() > 0.01) & (soft.numpy() < 0.99)).any()
+
+
+def test_findings_give_soft_targets_where_the_classes_are_known() -> None:
+    found = [("atypical", ""), ("unheard of", ""), ("indeterminate", ""), ("typical", "covid19")]
+    made = [records.Record(Path("x"), "siim", label, str(i), finding=f) for i, (f, label) in enumerate(found)]
+    pictures = np.zeros((4, 8, 8), np.uint8)
+    data = dataset.Checked(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
+    chosen, soft = batches.make_soft_targets(data, np.arange(3))
+    assert chosen.tolist() == [0, 2]
+    assert np.allclose(soft.sum(axis=1), 1) and soft[0].argmax() == 1 and soft[1].argmax() == 2
+    two = dataset.Checked(tuple(made), pictures, ("normal", "covid19"), (), 0)
+    assert batches.make_soft_targets(two, np.arange(3))[0].size == 0
+
+
+def test_what_is_validated_and_kept_lies_on_the_grid_that_is_stored(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(2)
+    image = keras.Input((8, 8, 1))
+    pooled = keras.layers.GlobalAveragePooling2D(name=network.FEATURES_LAYER)(keras.layers.Conv2D(6, 3)(image))
+    model = keras.Model(image, keras.layers.Dense(2, name=network.LOGITS_LAYER)(pooled))
+    averaging = keras.optimizers.AdamW(1e-2, use_ema=True, ema_momentum=0.5)
+    model.compile(averaging, keras.losses.MeanSquaredError(), ["accuracy"])
+    x, y = np.random.default_rng(0).normal(size=(2, 16, 8, 8, 1)).astype(np.float32), np.eye(2)[np.arange(16) % 2]
+    settings = Settings(image_size=8, epochs=1, start_size=8)
+    keeper = Keeper(tmp_path, settings, 4, [])
+    history = model.fit(x[0], y, 4, validation_data=(x[1], y), callbacks=[keeper], verbose=0).history
+    trained = model.get_weights()
+    model.load_weights(tmp_path / "final.weights.h5")
+    assert model.evaluate(x[1], y, verbose=0)[0] == pytest.approx(history["val_loss"][-1], rel=1e-4)
+    kept = model.get_weights()
+    network.round_to_int8(model)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(kept, model.get_weights(), strict=True))
+    # Training itself went on with the weights as they were.
+    assert any(not np.allclose(a, b, atol=1e-5) for a, b in zip(kept, trained, strict=True))
