@@ -1,4 +1,4 @@
-"""A bundle: a LiteRT model file and its card.json; load, check the SHA-256, run."""
+"""A bundle: a LiteRT model file, its card.json and the input check's statistics; load, check the SHA-256, run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.inference import screening
+from model.inference.lungs import Segmenter
+
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "covid_resnet50"
 SCHEMA = 1
+SCREENING_FILE, LUNGS_FILE = "screening.npz", "lungs.tflite"
 
 
 class BundleError(Exception):
@@ -95,7 +99,14 @@ class Outputs:
 class Bundle:
     """A loaded network. One interpreter, used by one thread at a time; the others wait."""
 
-    def __init__(self, card: Card, model: bytes, threads: int) -> None:
+    def __init__(
+        self,
+        card: Card,
+        model: bytes,
+        threads: int,
+        screener: screening.Screener | None = None,
+        segmenter: Segmenter | None = None,
+    ) -> None:
         """Build the interpreter.
 
         Raises:
@@ -105,6 +116,7 @@ class Bundle:
         from ai_edge_litert.interpreter import Interpreter
 
         self.card = card
+        self.screener, self.segmenter = screener, segmenter
         self._lock = threading.Lock()
         try:
             self._interpreter = Interpreter(model_content=model, num_threads=threads)
@@ -157,18 +169,46 @@ def load(path: Path | str | None = None, threads: int = 2) -> Bundle:
     """
     folder = Path(path or os.environ.get("CXR_BUNDLE") or DEFAULT_BUNDLE)
     card = read_card(folder)
+    model = _read_checked(folder / "model.tflite", card.sha256, card.title)
+    return Bundle(card, model, threads, _screener(folder, card), _segmenter(folder, card, threads))
+
+
+def _read_checked(path: Path, sha256: str, title: str) -> bytes:
     try:
-        model = (folder / "model.tflite").read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise BundleError(
-            f"The bundle {folder.name} has no readable model.tflite: fetch or export it again."
+            f"The bundle {path.parent.name} has no readable {path.name}: fetch or export it again."
         ) from error
-    if hashlib.sha256(model).hexdigest() != card.sha256:
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise BundleError(
-            f"The model file of {card.title} is not the one its card describes (SHA-256 differs): "
+            f"The file {path.name} of {title} is not the one its card describes (SHA-256 differs): "
             "it may be damaged or replaced; fetch or export the bundle again."
         )
-    return Bundle(card, model, threads)
+    return data
+
+
+def _screener(folder: Path, card: Card) -> screening.Screener | None:
+    """The input check, where the card has one; bundles before 0.2.0 had none."""
+    described = card.raw.get("screening")
+    if not isinstance(described, dict):
+        return None
+    data = _read_checked(folder / SCREENING_FILE, str(described.get("sha256")), card.title)
+    try:
+        return screening.from_bytes(data)
+    except ValueError as error:
+        raise BundleError(f"In {SCREENING_FILE} of {card.title} {error}: fetch or export it again.") from error
+
+
+def _segmenter(folder: Path, card: Card, threads: int) -> Segmenter | None:
+    described = card.raw.get("lungs")
+    if not isinstance(described, dict):
+        return None
+    data = _read_checked(folder / LUNGS_FILE, str(described.get("sha256")), card.title)
+    try:
+        return Segmenter(data, threads)
+    except ValueError as error:
+        raise BundleError(f"In {LUNGS_FILE} of {card.title}, {error}: fetch or export it again.") from error
 
 
 def read_card(folder: Path) -> Card:

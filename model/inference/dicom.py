@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.encaps import generate_frames
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.processing import apply_color_lut
+from pydicom.uid import JPEGBaseline8Bit
 
-from model.inference import display, elements, provenance
+from model.inference import display, elements, libjpeg, provenance
 from model.inference.codecs import Codec, claimed_sizes, codec
 from model.inference.formats import Limits, Unreadable
 from model.inference.grey import is_coloured, shrink
@@ -61,6 +63,8 @@ def _check(dataset: Any, limits: Limits) -> None:
         for prefix, what, advice in _NO_PIXELS:
             if uid.startswith(prefix):
                 raise Unreadable(f"This DICOM file {what} and no picture: {advice}.")
+        if "Rows" in dataset and "Columns" in dataset:
+            raise Unreadable("The DICOM file is cut short: copy or export it again and choose that.")
         raise Unreadable("This DICOM file holds no picture: choose the radiograph itself.")
     frames = display.number(dataset, "NumberOfFrames") or 1
     if frames > 1:
@@ -86,12 +90,12 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
             "This DICOM file is compressed in a way that can't be read here, perhaps as a video: save it uncompressed."
         ) from None
     if found:
-        if not decoder.is_available:
+        if not set(decoder.available_plugins) - {libjpeg.PLUGIN}:
             raise _missing(found)
         _check_compressed(dataset, found, limits)
     unused = 0 if found else _unused_below(dataset)
     try:
-        pixels, meta = decoder.as_array(dataset)
+        pixels, meta = _decompress(decoder, dataset)
     except BaseException as error:
         # pylibjpeg-rle is written in Rust, and Rust's panics arrive as something that is no Exception.
         if type(error).__name__ == "PanicException":
@@ -101,6 +105,17 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
             raise _missing(found) from None
         raise
     return pixels >> unused if unused else pixels, str(meta["photometric_interpretation"])
+
+
+def _decompress(decoder: Decoder, dataset: Any) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Unpack with the decoder that is known to keep no memory, and the others after it."""
+    installed = decoder.available_plugins
+    if libjpeg.PLUGIN not in installed or "pylibjpeg" not in installed:
+        return decoder.as_array(dataset)
+    if decoder.UID == JPEGBaseline8Bit and "pillow" in installed:
+        with contextlib.suppress(Exception):
+            return decoder.as_array(dataset, decoding_plugin="pillow")
+    return decoder.as_array(dataset, decoding_plugin=libjpeg.PLUGIN)
 
 
 def _unused_below(dataset: Any) -> int:

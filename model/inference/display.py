@@ -136,7 +136,10 @@ def _table(dataset: Any, keyword: str) -> tuple[NDArray[np.float32], float] | No
     sequence = dataset.get(keyword)
     if not sequence:
         return None
-    data, descriptor = sequence[0].get("LUTData"), sequence[0].get("LUTDescriptor")
+    item = sequence[0]
+    # As bytes where pydicom has not yet made an object of each entry.
+    data = item.get_item("LUTData").value if "LUTData" in item else None
+    descriptor = item.get("LUTDescriptor") if _is_short(item, "LUTDescriptor") else None
     if data is None or descriptor is None or len(descriptor) != 3:
         return None
     if isinstance(data, bytes):
@@ -146,6 +149,11 @@ def _table(dataset: Any, keyword: str) -> tuple[NDArray[np.float32], float] | No
     if entries.size < 2 or entries.min() == entries.max():
         return None
     return entries, _signed(dataset, float(descriptor[1]))
+
+
+def _is_short(item: Any, keyword: str) -> bool:
+    value = item.get_item(keyword).value if keyword in item else b""
+    return not isinstance(value, bytes) or len(value) <= 64
 
 
 def _apply(values: NDArray[Any], entries: NDArray[np.float32], first: float) -> Grey:

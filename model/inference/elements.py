@@ -8,6 +8,7 @@ import zlib
 from typing import Any
 
 import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset, read_partial
 
@@ -20,6 +21,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 ITEM = b"\xfe\xff\x00\xe0"
+_ITEM_BIG = b"\xff\xfe\xe0\x00"
 _COLOURS = ("Red", "Green", "Blue")
 # The only elements that are taken from a file: none names, dates or places a patient.
 _KEYWORDS = (
@@ -38,6 +40,17 @@ _TAGS: list[Any] = [pydicom.datadict.tag_for_keyword(keyword) for keyword in _KE
 _MOST_READS = 50_000
 # One table of 65,536 entries of 16 bits takes 128 KiB.
 _LARGEST_TABLES = 1_000_000
+# Every other element that is used is a number or two, a word or a UID.
+_LONGEST_VALUE = 1024
+# What long values are by the standard (PS3.6): a file that calls its pixels text would have pydicom split them.
+_LONG = {
+    **{keyword: ("OB", "OW", "UN") for keyword in ("PixelData", "SegmentedRedPaletteColorLookupTableData")},
+    **{f"{colour}PaletteColorLookupTableData": ("OW", "OB", "UN") for colour in _COLOURS},
+    **{keyword: ("OV", "UN") for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")},
+    **{"FloatPixelData": ("OF", "UN"), "DoubleFloatPixelData": ("OD", "UN")},
+}
+# Read and split by pydicom at once: the character set, and the file meta data.
+_SPLIT = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05", b"\x02\x00")
 _TOO_MUCH = "The DICOM file has far more elements than a radiograph: export it again."
 
 
@@ -49,15 +62,21 @@ class _Stream(io.BytesIO):
     """The file, read a limited number of times."""
 
     reads = 0
+    header = b""
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if self.reads > _MOST_READS:
+        long = size is not None and size > _LONGEST_VALUE and self.header.startswith(_SPLIT)
+        if self.reads > _MOST_READS or long:
             raise Unreadable(_TOO_MUCH)
         if size is None or size < 0:
             # pydicom does this in one place: to hand the rest to zlib, with no limit to what comes out.
             raise _DeflatedError(super().read())
-        return super().read(size)
+        found = super().read(size)
+        # An element's tag and length, after which its value is read, or the length where it has four bytes.
+        if size == 8:
+            self.header = found
+        return found
 
 
 def read(data: bytes, limits: Limits) -> Any:
@@ -83,6 +102,7 @@ def read(data: bytes, limits: Limits) -> Any:
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     _check_tables(dataset)
+    _bound_values(dataset)
     _fill_in(dataset)
     return dataset
 
@@ -100,8 +120,23 @@ def _check_tables(dataset: Any) -> None:
     for keyword in TABLES:
         if keyword in dataset:
             value = dataset.get_item(keyword).value
-            if isinstance(value, bytes) and (len(value) > _LARGEST_TABLES or value.count(ITEM) > 100):
+            items = (value.count(ITEM) + value.count(_ITEM_BIG)) if isinstance(value, bytes) else 0
+            if items > 100 or (isinstance(value, bytes) and len(value) > _LARGEST_TABLES):
                 raise Unreadable(_TOO_MUCH)
+
+
+def _bound_values(dataset: Any) -> None:
+    """pydicom makes an object of each of a value's parts when it is first used; nobody means thirty million of them."""
+    for tag in list(dataset.keys()):
+        raw = dataset.get_item(tag)
+        if not isinstance(raw, RawDataElement) or not isinstance(raw.value, bytes):
+            continue
+        keyword = pydicom.datadict.keyword_for_tag(tag)
+        allowed = _LONG.get(keyword)
+        if allowed and raw.VR is not None and raw.VR not in allowed:
+            dataset[tag] = raw._replace(VR=allowed[0])
+        elif not allowed and keyword not in TABLES and len(raw.value) > _LONGEST_VALUE:
+            del dataset[tag]
 
 
 def _fill_in(dataset: Any) -> None:

@@ -69,6 +69,8 @@ class Limits:
         Raises:
             Unreadable: it is too large or too small.
         """
+        if height < 1 or width < 1:
+            raise Unreadable("The file gives its picture no size: export it again and choose that.")
         if height * width > self.pixels:
             raise Unreadable(
                 f"The picture has {width} x {height} pixels and the limit is {self.pixels / MEGA:.0f} million: "

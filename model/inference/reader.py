@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.inference import quality
 from model.inference.bundle import Bundle, Card, OperatingPoint
+from model.inference.lungs import Lungs
 from model.inference.radiograph import Radiograph, Unreadable
+from model.inference.rendering import evidence
 
 UNCERTAIN = "uncertain"
 REFUSED = "refused"
+NORMAL = "normal"
+# A picture of doubtful quality has to be this much farther from every boundary.
+DOUBTFUL = 1.5
+OUTSIDE = "Most of the evidence lies outside the lungs: do not trust this reading."
 # Keeps log-odds finite where a score rounds to 0 or 1.
 _SMALLEST = 1e-7
 _NAMES = {"covid19": "COVID-19 pattern", "other": "other lung disease", "normal": "normal"}
@@ -35,6 +42,10 @@ class Reading:
         seconds: taken.
         bundle: name and version.
         sha256: of the file.
+        kind: what the input check took the picture for (`screening.WHAT`); empty where there was no check.
+        notes: sentences on the quality of the picture; they stand in `reasons` too.
+        lungs: where they are; None where they were not looked for or not found.
+        in_lungs: share of the evidence for the decided class that lies in them; None without lungs or evidence.
     """
 
     decision: str
@@ -47,6 +58,10 @@ class Reading:
     seconds: float
     bundle: str
     sha256: str
+    kind: str = ""
+    notes: tuple[str, ...] = ()
+    lungs: Lungs | None = None
+    in_lungs: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The reading as JSON holds it, without the maps."""
@@ -59,6 +74,9 @@ class Reading:
             "bundle": self.bundle,
             "operating_point": self.operating_point,
             "sha256": self.sha256,
+            "kind": self.kind,
+            "in_lungs": None if self.in_lungs is None else round(self.in_lungs, 4),
+            "notes": list(self.notes),
         }
 
 
@@ -68,15 +86,16 @@ class Reader:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
 
-    def read(self, radiograph: Radiograph, operating_point: str | None = None) -> Reading:
-        """Read one radiograph: one forward pass gives scores and maps.
+    def read(self, radiograph: Radiograph, operating_point: str | None = None, *, examine: bool = True) -> Reading:
+        """Read one radiograph: one forward pass gives scores, maps and the input check.
 
         Args:
             radiograph: decoded.
             operating_point: name of one of the card's; default is the card's own choice.
+            examine: look for lungs and judge the picture's quality too, which takes a few milliseconds more.
 
         Returns:
-            The reading.
+            The reading; "refused" without scores where the input check finds no frontal chest radiograph.
 
         Raises:
             BundleError: there is no such operating point.
@@ -85,8 +104,21 @@ class Reader:
         card = self.bundle.card
         point = card.point(operating_point)
         found = self.bundle.run(radiograph.to_input(card.size))
+        seen = self.bundle.screener.screen(found.features) if self.bundle.screener else None
+        if seen and not seen.accepted:
+            return replace(
+                refused(seen.reason, card.title, radiograph.sha256, time.perf_counter() - start), kind=seen.kind
+            )
         scores = softmax(found.logits, card.temperature)
-        decision, reasons = decide(card, point, scores)
+        lungs = self.bundle.segmenter.find(radiograph) if examine and self.bundle.segmenter else None
+        notes = quality.notes(radiograph, seen, lungs) if examine else ()
+        doubtful = any(note.lessens for note in notes)
+        decision, reasons = decide(card, point, scores, card.margin * (DOUBTFUL if doubtful else 1))
+        judged = decision if decision in card.classes else card.classes[int(scores.argmax())]
+        in_lungs = _in_lungs(found.maps[:, :, card.classes.index(judged)], lungs)
+        if in_lungs is not None and in_lungs < 0.5 and judged != NORMAL:
+            reasons.append(OUTSIDE)
+        sentences = tuple(note.sentence for note in notes)
         return Reading(
             decision=decision,
             scores=scores_by_name(card, scores),
@@ -94,14 +126,23 @@ class Reader:
             maps=found.maps,
             classes=card.classes,
             operating_point=point.name,
-            reasons=(*reasons, *radiograph.notes),
+            reasons=(*reasons, *sentences, *radiograph.notes),
             seconds=time.perf_counter() - start,
             bundle=card.title,
             sha256=radiograph.sha256,
+            kind=seen.kind if seen else "",
+            notes=sentences,
+            lungs=lungs if lungs is not None and lungs.found else None,
+            in_lungs=in_lungs,
         )
 
 
-def refused(error: Unreadable, bundle: str = "", sha256: str = "", seconds: float = 0.0) -> Reading:
+def _in_lungs(class_map: NDArray[np.float32], lungs: Lungs | None) -> float | None:
+    strength = evidence(class_map)
+    return None if strength is None or lungs is None or not lungs.found else lungs.share_inside(strength)
+
+
+def refused(error: Unreadable | str, bundle: str = "", sha256: str = "", seconds: float = 0.0) -> Reading:
     """The record of a file that could not be read.
 
     Args:
@@ -129,7 +170,9 @@ def scores_by_name(card: Card, values: NDArray[Any]) -> dict[str, float]:
     return {name: float(value) for name, value in zip(card.classes, values, strict=True)}
 
 
-def decide(card: Card, point: OperatingPoint, scores: NDArray[np.float64]) -> tuple[str, list[str]]:
+def decide(
+    card: Card, point: OperatingPoint, scores: NDArray[np.float64], margin: float | None = None
+) -> tuple[str, list[str]]:
     """Compare the scores with the operating point and with each other.
 
     The distance from a decision boundary is in log-odds: that of the positive class' score from the threshold, and
@@ -140,10 +183,12 @@ def decide(card: Card, point: OperatingPoint, scores: NDArray[np.float64]) -> tu
         card: with the margin.
         point: the operating point.
         scores: (C,), adding up to 1.
+        margin: in log-odds; default is the card's.
 
     Returns:
         The decision and its reasons.
     """
+    margin = card.margin if margin is None else margin
     positive = card.classes.index(card.positive)
     score = float(scores[positive])
     signed = _log_odds(score) - _log_odds(point.threshold)
@@ -168,10 +213,10 @@ def decide(card: Card, point: OperatingPoint, scores: NDArray[np.float64]) -> tu
             f"Of the other classes, {_name(card.classes[others[0]])} scores {shown} and "
             f"{_name(card.classes[others[1]])} {second_shown}."
         )
-    if confidence >= card.margin:
+    if confidence >= margin:
         return card.classes[decided], reasons
     reasons.append(
-        f"That is only {confidence:.2f} log-odds from {boundary}, and readings nearer than {card.margin:.2f} "
+        f"That is only {confidence:.2f} log-odds from {boundary}, and readings nearer than {margin:.2f} "
         "are called uncertain."
     )
     return UNCERTAIN, reasons

@@ -70,7 +70,7 @@ def augment(picture: np.ndarray, size: int, rng: np.random.Generator, how: Augme
     moved = _move(picture, size, rng, how)
     if rng.random() < how.equalise:
         moved = cv2.createCLAHE(rng.uniform(1.0, 4.0), (8, 8)).apply(moved)
-    grey = _regrade(moved.astype(np.float32), rng, how)
+    grey = regrade(moved.astype(np.float32), rng, how)
     if rng.random() < how.blur:
         grey = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, 1.5) * size / 224)
     if rng.random() < how.noise:
@@ -96,7 +96,8 @@ def _move(picture: np.ndarray, size: int, rng: np.random.Generator, how: Augment
     return cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
-def _regrade(grey: np.ndarray, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
+def regrade(grey: np.ndarray, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
+    """Bend and narrow the grey scale of an (H, W) float32 picture of 0-255, as films, exports and viewers do."""
     unit = np.clip(grey / 255.0, 0.0, 1.0) ** np.float32(2.0 ** rng.uniform(-how.gamma, how.gamma))
     strength = np.float32(rng.uniform(-how.contrast, how.contrast))
     # Mixed with a smoothstep (or its mirror about the diagonal), as film curves and viewers' windows bend grey.

@@ -96,9 +96,9 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
             logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), size))
         _calibrate(card, data, logits["validation"])
         card["figures"] = figures.measure(card, data, logits)
-        _seal(card, staged)
+        seal(card, staged)
         shipped.load(staged)
-        _swap(staged, out)
+        swap(staged, out)
     print(
         f"bundle in {out}: {(out / 'model.tflite').stat().st_size / 1e6:.1f} MB, weights stored as {found.storage.name}"
     )
@@ -146,7 +146,7 @@ def _convert(model: keras.Model, staged: Path, card: dict, data: Checked, pictur
     for storage in conversion.STORAGES:
         stored = conversion.store(rounded if storage.bits == 8 else exact, storage)
         (staged / "model.tflite").write_bytes(stored)
-        _seal(card, staged)
+        seal(card, staged)
         reader = shipped.load(staged)
         outputs = [reader.run(picture[None]) for picture in tqdm(pictures, storage.name, disable=None)]
         logits = np.stack([o.logits for o in outputs])
@@ -209,7 +209,8 @@ def _calibrate(card: dict, data: Checked, logits: np.ndarray) -> None:
     card["uncertain"] = evaluation.choose_margin(confidence, decided == labels, weights, ABSTAIN)
 
 
-def _seal(card: dict, folder: Path) -> None:
+def seal(card: dict, folder: Path) -> None:
+    """Write the card of a bundle with the SHA-256 of its network."""
     card["sha256"] = hashlib.sha256((folder / "model.tflite").read_bytes()).hexdigest()
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
@@ -220,7 +221,7 @@ def _parent(out: Path) -> Path:
     return out.parent
 
 
-def _swap(staged: Path, out: Path) -> None:
+def swap(staged: Path, out: Path) -> None:
     """Put a whole bundle where an older one may be; on the same file system, so that nothing is ever half-written."""
     old = out.with_name(out.name + ".old")
     if out.exists():

@@ -157,7 +157,7 @@ def test_what_is_validated_and_kept_lies_on_the_grid_that_is_stored(tmp_path: Pa
     pooled = keras.layers.GlobalAveragePooling2D(name=network.FEATURES_LAYER)(keras.layers.Conv2D(6, 3)(image))
     model = keras.Model(image, keras.layers.Dense(2, name=network.LOGITS_LAYER)(pooled))
     averaging = keras.optimizers.AdamW(1e-2, use_ema=True, ema_momentum=0.5)
-    model.compile(averaging, keras.losses.MeanSquaredError(), ["accuracy"])
+    model.compile(averaging, keras.losses.MeanSquaredError(), metrics=["accuracy"])
     x, y = np.random.default_rng(0).normal(size=(2, 16, 8, 8, 1)).astype(np.float32), np.eye(2)[np.arange(16) % 2]
     settings = Settings(image_size=8, epochs=1, start_size=8)
     keeper = Keeper(tmp_path, settings, 4, [])

@@ -1,0 +1,150 @@
+"""Is this a frontal chest radiograph, the right way up? Told from the features of the reading's own forward pass."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRONTAL = "frontal"
+_CHOOSE = "choose a frontal chest radiograph."
+# What a picture may be instead, and the sentence that refuses it.
+WHAT = {
+    "lateral": "This looks like a lateral chest radiograph, and the network knows frontal ones alone: "
+    "choose the frontal view.",
+    "radiograph": f"This looks like a radiograph of another part of the body: {_CHOOSE}",
+    "medical": f"This looks like a CT, MRI or ultrasound picture: {_CHOOSE}",
+    "not_medical": f"This does not look like a radiograph: {_CHOOSE}",
+    "inverted": "The grey scale looks inverted, with bones dark and air bright: invert it first.",
+    "turned_left": "The picture looks turned to the left by 90 degrees: turn it back first.",
+    "turned_right": "The picture looks turned to the right by 90 degrees: turn it back first.",
+    "upside_down": "The picture looks upside down: turn it first.",
+}
+# How to mend a picture of a kind: quarter turns counter-clockwise, and whether to invert the grey scale.
+MENDING = {"inverted": (0, True), "turned_left": (3, False), "turned_right": (1, False), "upside_down": (2, False)}
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What a picture seems to be.
+
+    Attributes:
+        kind: "frontal", or a key of `WHAT`.
+        frontal: probability of a frontal chest radiograph the right way up, 0 to 1.
+        reason: why it is refused, in a sentence; empty for "frontal".
+        unlike: how unlike the frontal radiographs of the training it is: their share that is less unlike, 0 to 1.
+    """
+
+    kind: str
+    frontal: float
+    reason: str
+    unlike: float
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it may be read."""
+        return self.kind == FRONTAL
+
+
+@dataclass(frozen=True)
+class Screener:
+    """A linear classifier and a distance, both on pooled features.
+
+    Attributes:
+        kinds: K names, "frontal" among them.
+        mean, scale: (F,) of the logarithms of frontal radiographs' features.
+        weights: (F, K); `bias`: (K,).
+        threshold: pictures with a lower probability of "frontal" are refused.
+        axes: (F, D) orthonormal directions in which frontal radiographs vary most; `variances`: (D,) along them.
+        rest: mean variance in the other directions.
+        steps: (M,) distances of frontal radiographs that were held out, ascending.
+    """
+
+    kinds: tuple[str, ...]
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    threshold: float
+    axes: NDArray[np.float32]
+    variances: NDArray[np.float32]
+    rest: float
+    steps: NDArray[np.float32]
+
+    def screen(self, features: NDArray[np.float32]) -> Screening:
+        """Judge one picture.
+
+        Args:
+            features: (F,) pooled features of the classifying network.
+
+        Returns:
+            The verdict. A picture that is not frontal enough gets the likeliest other kind.
+        """
+        standard = self.standardise(features[None])
+        chances = self.chances(standard)[0]
+        place = self.kinds.index(FRONTAL)
+        frontal = float(chances[place])
+        unlike = float(np.searchsorted(self.steps, self.distances(standard)[0]) / len(self.steps))
+        if frontal >= self.threshold:
+            return Screening(FRONTAL, frontal, "", unlike)
+        chances[place] = -1
+        kind = self.kinds[int(chances.argmax())]
+        return Screening(kind, frontal, WHAT[kind], unlike)
+
+    def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, F) pooled features -> their logarithms (they are never negative, and skewed) with mean 0 and spread 1."""
+        return np.asarray((np.log1p(features) - self.mean) / self.scale, dtype=np.float32)
+
+    def chances(self, standard: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, F) standardised features -> (N, K) probabilities."""
+        logits = standard @ self.weights + self.bias
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    def distances(self, standard: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, F) standardised features -> (N,) distance from the centre of frontal radiographs, about 1 for them.
+
+        Mahalanobis' distance in the leading directions and a plain one in the rest (probabilistic PCA: Tipping and
+        Bishop 1999): other pictures differ most in what frontal radiographs hardly vary in.
+        """
+        inside = (standard @ self.axes) ** 2
+        outside = (standard**2).sum(axis=1) - inside.sum(axis=1)
+        total = (inside / self.variances).sum(axis=1) + outside / self.rest
+        return np.asarray(total / standard.shape[1], dtype=np.float32)
+
+    def to_bytes(self) -> bytes:
+        """As a NumPy archive, without pickle."""
+        buffer = io.BytesIO()
+        half = {name: getattr(self, name).astype(np.float16) for name in ("mean", "scale", "weights", "axes")}
+        np.savez_compressed(
+            buffer,
+            kinds=np.array(self.kinds),
+            **{name: getattr(self, name) for name in ("bias", "threshold", "variances", "rest", "steps")},
+            **half,
+        )
+        return buffer.getvalue()
+
+
+def from_bytes(data: bytes) -> Screener:
+    """Read what `Screener.to_bytes` wrote.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as found:
+            kinds = tuple(str(kind) for kind in found["kinds"])
+            numbers = float(found["threshold"]), float(found["rest"])
+            names = ("mean", "scale", "weights", "bias", "axes", "variances", "steps")
+            arrays = {name: found[name].astype(np.float32) for name in names}
+    except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError("the statistics of the input check can't be read") from error
+    features, directions = arrays["axes"].shape
+    wanted = {"mean": (features,), "scale": (features,), "weights": (features, len(kinds)), "bias": (len(kinds),)}
+    wanted |= {"axes": (features, directions), "variances": (directions,), "steps": (arrays["steps"].size,)}
+    if any(arrays[name].shape != shape for name, shape in wanted.items()) or not set(kinds) <= {FRONTAL, *WHAT}:
+        raise ValueError("the statistics of the input check contradict each other")
+    return Screener(kinds, threshold=numbers[0], rest=numbers[1], **arrays)
