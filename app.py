@@ -18,7 +18,9 @@ st.set_page_config(
 page = st.navigation(
     [
         st.Page("pages/read.py", title="Read", icon=":material/radiology:", default=True),
+        st.Page("pages/batch.py", title="Batch", icon=":material/stacks:"),
         st.Page("pages/how_it_works.py", title="How it works", icon=":material/school:"),
+        st.Page("pages/prevalence.py", title="Prevalence", icon=":material/groups:"),
         st.Page("pages/card.py", title="Data and model card", icon=":material/fact_check:"),
     ],
     position="top",

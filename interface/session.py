@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interface.pictures import for_display, to_grey
-from model.inference.radiograph import Unreadable, decode
-from model.inference.reader import Reader, Reading
+from model.inference.radiograph import Radiograph, Unreadable, decode
+from model.inference.reader import REFUSED, Reader, Reading
+from model.inference.screening import MENDING
 
 # A session keeps no more than this many pictures: about 25 MB at most.
 MOST_ITEMS = 24
@@ -58,10 +59,17 @@ class Read:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that could not be read, and why in one sentence."""
+    """A file that was not read, and why in one sentence.
+
+    Attributes:
+        name: the file's own name.
+        error: the sentence.
+        mended: the picture turned or inverted so that it could be read; None where that does not help.
+    """
 
     name: str
     error: str
+    mended: Radiograph | None = None
 
 
 Item = Read | Refused
@@ -125,13 +133,39 @@ def read(name: str, data: bytes, reader: Reader) -> Item:
         The item, refused with a sentence if the bytes are no radiograph that can be read.
     """
     try:
-        radiograph = decode(data)
-        reading = reader.read(radiograph)
-        seen = radiograph.to_input(reader.bundle.card.size)[0, :, :, 0]
-        return Read(name, for_display(radiograph.pixels), to_grey(seen), reading)
+        return read_radiograph(name, decode(data), reader)
     except Unreadable as error:
         return Refused(name, str(error))
     except Exception:
         # The boundary of the page: without it Streamlit would show a traceback. No file name goes to the log.
         _LOG.exception("a file could not be read")
         return Refused(name, UNEXPECTED)
+
+
+def read_radiograph(name: str, radiograph: Radiograph, reader: Reader) -> Item:
+    """A decoded picture -> an item.
+
+    Args:
+        name: the file's name.
+        radiograph: decoded.
+        reader: of the loaded bundle.
+
+    Returns:
+        The item; one that only has to be turned or inverted brings the mended picture along.
+    """
+    reading = reader.read(radiograph)
+    if reading.decision == REFUSED:
+        return Refused(name, " ".join(reading.reasons), _mend(radiograph, reading.kind))
+    seen = radiograph.to_input(reader.bundle.card.size)[0, :, :, 0]
+    return Read(name, for_display(radiograph.pixels), to_grey(seen), reading)
+
+
+def _mend(radiograph: Radiograph, kind: str) -> Radiograph | None:
+    """The picture as it should have come, at the size of the display: a session must not keep many large ones."""
+    if kind not in MENDING:
+        return None
+    turns, inverted = MENDING[kind]
+    shown = for_display(radiograph.pixels).astype(np.float32)
+    pixels = np.ascontiguousarray(np.rot90(255 - shown if inverted else shown, turns))
+    note = "The picture was inverted before it was read." if inverted else "The picture was turned before it was read."
+    return Radiograph(pixels, radiograph.format, radiograph.sha256, (*radiograph.notes, note))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from interface import loading
-from interface.session import Read, Shelf, read
+from interface.session import Read, Refused, Shelf, read, read_radiograph
 from model.inference.bundle import BundleError
 from model.inference.reader import Reader
 
@@ -59,10 +62,29 @@ def read_uploads(key: str) -> None:
         return  # the page says so when it comes to `reader_or_stop`
     if new:
         st.session_state.chosen = new[0]
+    forget_uploads(files)
+
+
+def forget_uploads(files: Sequence[UploadedFile]) -> None:
+    """Take uploaded files out of the server's memory; who still holds one can go on reading it."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         for file in files:
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def expand(files: Sequence[UploadedFile]) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Uploaded files as names and functions that give the content."""
+    for file in files:
+        yield file.name, file.getvalue
+
+
+def read_mended(key: str) -> None:
+    """Read the mended picture of a refused file in its place."""
+    item = shelf().items.get(key)
+    if isinstance(item, Refused) and item.mended is not None:
+        shelf().put(key, read_radiograph(item.name, item.mended, loading.reader()))
+        st.session_state.chosen = key
 
 
 def read_sample() -> bool:

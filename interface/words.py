@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -52,6 +53,8 @@ def scores_line(scores: dict[str, float]) -> str:
 
 def times(factor: float) -> str:
     """A factor as people write it: 27, 15,000, or with a power of ten."""
+    if factor == 0 or math.isinf(factor):
+        return "0" if factor == 0 else "∞"
     if 0.01 <= factor < 1e6:
         return f"{float(f'{factor:.2g}'):,.10g}"
     digits, exponent = f"{factor:.0e}".split("e")

@@ -113,6 +113,32 @@ def decisions(card: Card) -> None:
     st.markdown(listing(calibration))
 
 
+def checks(card: Card) -> None:
+    """What the input check refuses, and how well the lungs are found; both measured on pictures held out for it."""
+    screening, lungs = card.raw.get("screening"), card.raw.get("lungs")
+    if screening:
+        st.header("What is refused")
+        st.markdown(
+            "Before a reading the features of the same network tell what the picture is. Of pictures that the check "
+            "had not learned from, it refused:"
+        )
+        rows = [
+            [
+                f"{words.plain(words.label(row['group']))}"
+                + ("" if row["kind"] in ("frontal", row["group"]) else f", {words.plain(words.label(row['kind']))}"),
+                f"{row['refused'] / row['pictures']:.1%}",
+                words.number(row["pictures"]),
+            ]
+            for row in sorted(screening.get("tested", []), key=lambda row: row["kind"] != "frontal")
+        ]
+        frontal = [row for row in screening.get("tested", []) if row["kind"] == "frontal"]
+        st.markdown(words.table(["Pictures of", "Refused", "Pictures"], rows, (1, 2)))
+        st.caption(f"The first {len(frontal)} rows are frontal chest radiographs by source, which should be read.")
+    if lungs:
+        st.header("Where the lungs are")
+        st.markdown(listing({key: value for key, value in lungs.items() if key != "sha256"}))
+
+
 def data(card: Card) -> None:
     st.header("Training data")
     training = card.raw.get("training", {})
@@ -203,5 +229,6 @@ with st.container(width=WIDTH):
     summary(found)
     figures(found)
     decisions(found)
+    checks(found)
     data(found)
     network(found)

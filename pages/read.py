@@ -85,7 +85,7 @@ def results() -> None:
     shelf = view.shelf()
     if not shelf.items:
         first_visit()
-    refusals(list(shelf.refusals().values()))
+    refusals(shelf.refusals())
     readings = shelf.readings()
     if not readings:
         return
@@ -106,11 +106,20 @@ def first_visit() -> None:
             st.markdown(text)
 
 
-def refusals(refused: list[Refused]) -> None:
-    """Why files could not be read, one sentence each."""
+def refusals(refused: dict[str, Refused]) -> None:
+    """Why files could not be read, one sentence each, and a button where turning or inverting the picture helps."""
     if refused:
-        lines = [f"{words.plain(item.name)} could not be read. {words.plain(item.error)}" for item in refused]
+        lines = [f"{words.plain(item.name)} was not read. {words.plain(item.error)}" for item in refused.values()]
         st.error("\n\n".join(lines), icon=":material/block:")
+    for key, item in refused.items():
+        if item.mended is not None:
+            st.button(
+                f"Mend {words.plain(item.name)} and read it",
+                key=f"mend_{key}",
+                icon=":material/auto_fix_high:",
+                on_click=view.read_mended,
+                args=(key,),
+            )
 
 
 def choose(readings: dict[str, Read]) -> Read:
@@ -183,7 +192,17 @@ def heatmap(item: Read, card: Card) -> None:
         "Opacity of the heatmap", 0, 100, 60, 5, format="%d %%", key="opacity", persist_state="session"
     )
     one = reading.maps[:, :, reading.classes.index(chosen)]
-    side_by_side(item, one, words.class_name(chosen), percent / 100)
+    outlined = reading.lungs is not None and st.toggle(
+        "Outline the lungs", key="outline", help="As a second, small network finds them: a guide, not a measurement."
+    )
+    side_by_side(item, one, words.class_name(chosen), percent / 100, outlined)
+    strength = rendering.evidence(one)
+    if reading.lungs is not None and strength is not None:
+        flat = reading.lungs.share_inside(np.ones_like(strength))
+        st.caption(
+            f"{reading.lungs.share_inside(strength):.0%} of this evidence lies in the lungs or right beside them; "
+            f"of evidence spread evenly over the picture it would be {flat:.0%}."
+        )
     with st.container(horizontal=True):
         st.download_button(
             "Overlay (PNG)",
@@ -204,7 +223,7 @@ def heatmap(item: Read, card: Card) -> None:
         )
 
 
-def side_by_side(item: Read, one: NDArray[np.float32], name: str, opacity: float) -> None:
+def side_by_side(item: Read, one: NDArray[np.float32], name: str, opacity: float, outlined: bool) -> None:
     """The picture, and the same with the heatmap over it and the bar of its colours."""
     left, right = st.columns(2, gap="small")
     left.image(jpeg(item.picture), "The picture", "stretch", alt="The radiograph as it was uploaded")
@@ -216,8 +235,11 @@ def side_by_side(item: Read, one: NDArray[np.float32], name: str, opacity: float
             alt=f"The radiograph without a heatmap: no part of it speaks for {name}",
         )
         return
+    overlaid = rendering.overlay(item.picture, one, opacity)
+    if outlined and item.reading.lungs is not None:
+        overlaid = rendering.outlined(overlaid, item.reading.lungs)
     right.image(
-        jpeg(rendering.overlay(item.picture, one, opacity)),
+        jpeg(overlaid),
         f"What speaks for {name}",
         "stretch",
         alt=f"The radiograph with the heatmap for {name}, which is strongest {where(one)}",

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.inference.lungs import Lungs
+
 # matplotlib's inferno, which OpenCV has built in: as light as strong, also for the colour-blind and in print. Jet
 # would draw borders where there are none (Borland and Taylor 2007, doi:10.1109/MCG.2007.323435).
 _COLOURS: NDArray[np.uint8] = np.asarray(
@@ -74,6 +76,24 @@ def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float
     colours = _COLOURS[np.rint(smooth * 255).astype(np.uint8)]
     share = (smooth * np.float32(np.clip(opacity, 0, 1)))[:, :, None]
     return np.asarray(np.rint(picture + (colours - picture.astype(np.float32)) * share), dtype=np.uint8)
+
+
+def outlined(picture: NDArray[np.uint8], lungs: Lungs) -> NDArray[np.uint8]:
+    """Draw the outlines of the lungs.
+
+    Args:
+        picture: (H, W, 3) RGB.
+        lungs: of the same radiograph.
+
+    Returns:
+        (H, W, 3) uint8 RGB, a copy.
+    """
+    height, width = picture.shape[:2]
+    drawn, thin = picture.copy(), max(1, round(max(height, width) / 500))
+    # A light line with a dark rim is seen on black, on white and on every colour of the heatmap.
+    for colour, thickness in (((0, 0, 0), 3 * thin), ((120, 220, 255), thin)):
+        cv2.polylines(drawn, lungs.outline(height, width), True, colour, thickness, cv2.LINE_AA)
+    return drawn
 
 
 def colour_bar(width: int = 256, height: int = 16) -> NDArray[np.uint8]:

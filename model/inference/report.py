@@ -52,21 +52,39 @@ def csv_table(path: Path, classes: tuple[str, ...]) -> Iterator[Write]:
     Yields:
         The function that takes a record.
     """
-    per_class = [f"{kind}_{name}" for kind in ("score", "logit") for name in classes]
-    columns = ["path", "decision", *per_class, "reasons", "seconds", "bundle", "operating_point", "sha256", "heatmap"]
     # Names that are no valid Unicode go out as the bytes they came in as.
     with replacing(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        table = csv.DictWriter(file, columns, restval="")
-        table.writeheader()
+        yield table_writer(file, classes)
 
-        def write(record: Record) -> None:
-            row = {key: value for key, value in record.items() if key in columns}
-            row["reasons"] = " ".join(record["reasons"])
-            row |= {f"score_{name}": score for name, score in record["scores"].items()}
-            row |= {f"logit_{name}": logit for name, logit in record["logits"].items()}
-            table.writerow(row)
 
-        yield write
+def table_writer(file: IO[str], classes: tuple[str, ...]) -> Write:
+    """Begin a CSV table.
+
+    Args:
+        file: open for text.
+        classes: a column for the score and one for the logit of each.
+
+    Returns:
+        The function that writes a record as a row.
+    """
+    per_class = [f"{kind}_{name}" for kind in ("score", "logit") for name in classes]
+    columns = ["path", "decision", *per_class, "reasons", "seconds", "bundle", "operating_point", "sha256", "heatmap"]
+    table = csv.DictWriter(file, columns, restval="")
+    table.writeheader()
+
+    def write(record: Record) -> None:
+        row = {key: value for key, value in record.items() if key in columns}
+        row["reasons"] = " ".join(record["reasons"])
+        row |= {f"score_{name}": score for name, score in record["scores"].items()}
+        row |= {f"logit_{name}": logit for name, logit in record["logits"].items()}
+        table.writerow({key: _no_formula(value) for key, value in row.items()})
+
+    return write
+
+
+def _no_formula(value: Any) -> Any:
+    """A spreadsheet would run a file name that begins like a formula: a quote before it says that it is text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def test_opacity_changes_the_overlay_by_keyboard(page: Page, dicom: Path) -> Non
 def test_a_bad_file_gives_a_sentence(page: Page, server: Server, tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     page.set_input_files(UPLOADER, tmp_path / name)
-    alert = page.get_by_role("alert").filter(has_text="could not be read")
+    alert = page.get_by_role("alert").filter(has_text="was not read")
     alert.wait_for()
     assert alert.inner_text().rstrip().endswith(".")
     expect(page.get_by_role("heading", name=HEADLINE)).to_have_count(0)

@@ -123,7 +123,7 @@ def test_a_bad_file_does_not_take_the_good_one_away(app: AppTest, picture: Pictu
     outcomes = [isinstance(item, Read) for item in app.session_state.shelf.items.values()]
     assert outcomes == [True, False]
     assert app.header[0].value.startswith("COVID-19 pattern")
-    assert r"broken\.dcm could not be read" in app.error[0].value
+    assert r"broken\.dcm was not read" in app.error[0].value
 
 
 def test_pictures_add_up_and_the_uploader_is_empty_again(app: AppTest, picture: Picture) -> None:

@@ -1,0 +1,180 @@
+"""Batch: a folder's worth of radiographs in one go, as a table, a montage of heatmaps and files to download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from interface import batch, view, words
+from model.inference.bundle import Card
+from model.inference.reader import Reader
+
+TILES = 60
+# Of one drop: they wait in memory until they are read.
+MOST_BYTES = 300_000_000
+
+
+def current() -> batch.Batch:
+    """This session's batch."""
+    if "batch" not in st.session_state:
+        st.session_state.batch = batch.Batch()
+    found: batch.Batch = st.session_state.batch
+    return found
+
+
+def uploader(card: Card) -> None:
+    """Files go into the queue as they arrive; the uploader is empty again afterwards."""
+    count = st.session_state.setdefault("batch_uploads", 0)
+
+    def take() -> None:
+        files = st.session_state[f"batch_{count}"] or []
+        fitting, total = [], 0
+        for file in files:
+            total += file.size
+            if total <= MOST_BYTES:
+                fitting.append(file)
+        current().add(view.expand(fitting))
+        current().left_out += len(files) - len(fitting)
+        view.forget_uploads(files)
+        st.session_state.batch_uploads = count + 1
+
+    st.file_uploader(
+        f"Radiographs, or a ZIP of them: up to {batch.MOST_PICTURES} pictures",
+        accept_multiple_files=True,
+        key=f"batch_{count}",
+        on_change=take,
+        help="PNG, JPEG, TIFF, WebP, BMP, DICOM or ZIP. All are read in this server's memory and none is kept.",
+    )
+    names = list(card.points)
+    st.selectbox(
+        "Operating point",
+        names,
+        names.index(card.default_point),
+        key="batch_point",
+        format_func=words.label,
+        help="The score from which the headline says *present*. It holds for pictures that are read from now on.",
+    )
+
+
+def stop() -> None:
+    """Leave out what waits; what is done stays."""
+    current().waiting.clear()
+
+
+def forget() -> None:
+    """Begin with nothing."""
+    st.session_state.pop("batch", None)
+
+
+def run(reader: Reader) -> None:
+    """Read what waits, with the time that is left; a press on the button ends it between two pictures."""
+    here = current()
+    if not here.waiting:
+        return
+    bar = st.progress(0.0, "Reading")
+    st.button("Stop", on_click=stop, icon=":material/stop_circle:", key="batch_stop")
+    while here.waiting:
+        here.step(reader, st.session_state.get("batch_point"))
+        left = here.seconds_left or 0.0
+        bar.progress(
+            len(here.rows) / here.total,
+            f"{len(here.rows)} of {here.total} pictures, about {max(1, round(left))} s left",
+        )
+    st.rerun()
+
+
+def results(card: Card) -> None:
+    """Counts, the table, the montage and the downloads."""
+    here = current()
+    if not here.rows:
+        st.info(
+            "Nothing here yet. Drop a folder's worth of radiographs above, or a ZIP of them: each becomes a row, and a "
+            "file that can't be read becomes a row with the reason.",
+            icon=":material/info:",
+        )
+        return
+    read = [row for row in here.rows if not row.refused]
+    refused = [row for row in here.rows if row.refused]
+    decisions = [row.record["decision"] for row in read]
+    columns = st.columns(len(card.classes) + 2)
+    for column, name in zip(columns, [*card.classes, "uncertain", "refused"], strict=True):
+        number = len(refused) if name == "refused" else decisions.count(name)
+        column.metric(words.decision_name(name), number, border=True)
+    if here.left_out:
+        st.warning(
+            f"{here.left_out} files were left out: a batch takes {batch.MOST_PICTURES} pictures, and "
+            f"{MOST_BYTES // 1_000_000} MB at once. Press *Forget all*, then bring the rest.",
+            icon=":material/info:",
+        )
+    if read:
+        st.dataframe(
+            [cells(row, card) for row in read],
+            column_config={
+                "Picture": st.column_config.ImageColumn(width="small"),
+                **{
+                    words.class_name(name): st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f")
+                    for name in card.classes
+                },
+            },
+            hide_index=True,
+            row_height=56,
+        )
+    if refused:
+        with st.expander(f"Refused: {len(refused)}", expanded=not read, icon=":material/block:"):
+            lines = [f"- **{words.plain(row.name)}**: {words.plain(row.record['reasons'][0])}" for row in refused]
+            st.markdown("\n".join(lines))
+    downloads(here, card)
+    if read:
+        montage(read)
+
+
+def cells(row: batch.Row, card: Card) -> dict[str, Any]:
+    """A row of the table; sortable by each score, searchable by name."""
+    record = row.record
+    return {
+        "Picture": batch.data_url(row.thumbnail),
+        "Name": row.name,
+        "Decision": words.decision_name(record["decision"]),
+        **{words.class_name(name): record["scores"][name] for name in card.classes},
+        "Notes": " ".join(record["notes"]),
+    }
+
+
+def downloads(here: batch.Batch, card: Card) -> None:
+    with st.container(horizontal=True):
+        st.download_button(
+            "Table (CSV)", lambda: batch.table(here.rows, card.classes), "readings.csv", "text/csv",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Readings (JSON lines)", lambda: batch.json_lines(here.rows), "readings.jsonl", "application/jsonl",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "All with heatmaps (ZIP)", lambda: batch.archive(here.rows, card.classes, card.raw), "readings.zip",
+            "application/zip", icon=":material/folder_zip:", on_click="ignore",
+        )  # fmt: skip
+        st.button("Forget all", on_click=forget, icon=":material/delete:", key="batch_forget")
+
+
+def montage(read: list[batch.Row]) -> None:
+    """Heatmaps side by side: what they have in common shows at a glance."""
+    st.subheader("Heatmaps")
+    shown = sorted(read, key=lambda row: -max(row.record["scores"].values()))[:TILES]
+    st.image(
+        [row.tile for row in shown],
+        caption=[f"{row.name}: {words.decision_name(row.record['decision'])}" for row in shown],
+        width=160,
+    )
+    if len(read) > TILES:
+        st.caption(f"The {TILES} with the highest scores of {len(read)}; the ZIP has all.")
+
+
+view.through_app()
+st.title("Batch")
+st.markdown(f"Many radiographs at once, for a class or a study. {words.NOT_A_DEVICE}")
+READER = view.reader_or_stop()
+uploader(READER.bundle.card)
+run(READER)
+results(READER.bundle.card)

@@ -1,0 +1,82 @@
+"""The batch page: many files, one of them bad, stopped, downloaded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from interface import batch
+from model.inference import bundle as bundles
+from model.inference.reader import Reader
+from tests.pages.test_read import said
+
+Picture = Callable[..., tuple[str, bytes, str]]
+
+
+@pytest.fixture
+def page(app: AppTest) -> AppTest:
+    return app.switch_page("pages/batch.py").run()
+
+
+@pytest.fixture(scope="module")
+def reader(small_bundle: Path) -> Reader:
+    return Reader(bundles.load(small_bundle))
+
+
+def filled(files: list[tuple[str, bytes, str]]) -> batch.Batch:
+    here = batch.Batch()
+    here.add((name, lambda data=data: data) for name, data, _ in files)
+    return here
+
+
+def test_every_file_becomes_a_row_and_a_bad_one_a_reason(page: AppTest, picture: Picture) -> None:
+    good = [picture(label, seed) for seed in (1, 2) for label in ("covid19", "normal")]
+    page.file_uploader[0].set_value([*good, ("notes.txt", b"no picture", "text/plain")]).run()
+    assert not page.exception
+    here = page.session_state.batch
+    assert len(here.rows) == 5 and not here.waiting
+    assert [row.name for row in here.rows if row.refused] == ["notes.txt"]
+    assert r"notes\.txt" in said(page)
+    counts = {one.label: int(one.value) for one in page.metric}
+    assert counts["Refused"] == 1 and sum(counts.values()) == 5
+    page.button(key="batch_forget").click().run()
+    assert "batch" not in page.session_state or not page.session_state.batch.rows
+
+
+def test_downloads_hold_every_row(reader: Reader, picture: Picture) -> None:
+    here = filled([picture("covid19", 1), ("=1+1.png", b"no picture", ""), picture("normal", 2)])
+    while here.waiting:
+        here.step(reader)
+    classes = reader.bundle.card.classes
+    rows = list(csv.DictReader(io.StringIO(batch.table(here.rows, classes))))
+    assert [row["decision"] == "refused" for row in rows] == [False, True, False]
+    assert rows[1]["path"] == "'=1+1.png"  # no spreadsheet takes that for a formula
+    lines = [json.loads(line) for line in batch.json_lines(here.rows).splitlines()]
+    assert lines[0]["scores"]["covid19"] == pytest.approx(float(rows[0]["score_covid19"]), abs=1e-6)
+    with zipfile.ZipFile(io.BytesIO(batch.archive(here.rows, classes, reader.bundle.card.raw))) as packed:
+        assert packed.testzip() is None
+        assert len([name for name in packed.namelist() if name.startswith("heatmaps/")]) == 2
+        assert {"readings.csv", "readings.jsonl", "card.json"} <= set(packed.namelist())
+
+
+def test_a_batch_says_what_it_leaves_out_and_how_long_it_takes(reader: Reader, picture: Picture) -> None:
+    here = filled([picture("normal", 1)] * (batch.MOST_PICTURES + 3))
+    assert here.total == batch.MOST_PICTURES and here.left_out == 3
+    assert here.seconds_left is None
+    here.step(reader)
+    assert here.seconds_left == pytest.approx(here.seconds * (batch.MOST_PICTURES - 1))
+
+
+def test_file_that_can_not_be_loaded_is_a_row(reader: Reader) -> None:
+    def broken() -> bytes:
+        raise OSError("gone")
+
+    row = batch.read("x.png", broken, reader)
+    assert row.refused and row.record["reasons"] == [batch.UNEXPECTED]
