@@ -9,7 +9,7 @@ TRAIN := .venv-train/bin/python
 TEST := .venv-test/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check train bench screenshots lock clean
+.PHONY: help app test check train evidence bench screenshots lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ check: .venv-test/installed ## lint, formatting and types alone
 
 train: .venv-train/installed ## fine-tune on DATA (a manifest or a folder with one sub-folder a class)
 	$(TRAIN) train.py --data "$(DATA)"
+
+evidence: .venv-train/installed ## measure the shipped bundle on DATA again: docs/evidence.md and MODEL_CARD.md
+	$(TRAIN) train.py evaluate --data "$(DATA)"
 
 bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/results (WEIGHTS=checkpoint)
 	$(TEST) -m benchmarks.reading $(if $(WEIGHTS),--weights "$(WEIGHTS)")

@@ -17,20 +17,21 @@ DEFAULT_BUNDLE = Path("model/bundles/covid_resnet50")
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed with a sentence, 2 wrong usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] not in ("fit", "export"):
+    if not arguments or arguments[0] not in ("fit", "export", "equip", "evaluate"):
         arguments = ["fit", *arguments]
     options = _parser().parse_args(arguments)
+    from model.inference.bundle import BundleError
     from model.training.export import ExportError
     from model.training.keeper import FittingError
     from model.training.records import DatasetError
 
     try:
         options.command(options)
-    except (DatasetError, FittingError, ExportError, ValueError) as error:
+    except (BundleError, DatasetError, FittingError, ExportError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\nInterrupted. What was finished is in {options.run}; go on with --resume.", file=sys.stderr)
+        print(f"\nInterrupted. What was finished is in {options.run}; {options.again}.", file=sys.stderr)
         return 130
     return 0
 
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
     commands = parser.add_subparsers(required=True)
     fit = commands.add_parser("fit", help="fine-tune and export (the default command)")
-    fit.set_defaults(command=_fit)
+    fit.set_defaults(command=_fit, again="go on with --resume")
     fit.add_argument("--data", type=Path, required=True, help="manifest CSV, or a folder with one sub-folder a class")
     fit.add_argument("--run", type=Path, default=Path("runs/latest"), help="folder of checkpoints and history")
     fit.add_argument("--out", type=Path, help="where the bundle goes (default: RUN/bundle)")
@@ -68,10 +69,22 @@ def _parser() -> argparse.ArgumentParser:
         else:
             fit.add_argument(option, type=kind, default=value, help=f"default: {shown}")
     export = commands.add_parser("export", help="export the bundle of a run's best weights")
-    export.set_defaults(command=_export)
+    export.set_defaults(command=_export, again="run the same again")
     export.add_argument("checkpoint", type=Path, help="a run's folder, or a weights file inside it")
     export.add_argument("--out", type=Path, help="where the bundle goes (default: RUN/bundle)")
     export.add_argument("--version", default="0.1.0", help="the bundle's version")
+    equip = commands.add_parser("equip", help="add the input check and the lung network to a run's bundle")
+    equip.set_defaults(command=_equip, again="run the same again")
+    equip.add_argument("run", type=Path, help="the run's folder")
+    equip.add_argument("--bundle", type=Path, help="the bundle (default: RUN/bundle)")
+    equip.add_argument("--keep-lungs", action="store_true", help="keep the lung network that the bundle has")
+    evaluate = commands.add_parser("evaluate", help="measure a bundle: docs/evidence.md, MODEL_CARD.md and their JSON")
+    evaluate.set_defaults(command=_evaluate, again="run the same again to go on")
+    evaluate.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help=f"default: {DEFAULT_BUNDLE}")
+    evaluate.add_argument("--data", type=Path, required=True, help="the manifest that the bundle was trained with")
+    evaluate.add_argument("--out", type=Path, help="folder for docs/ and MODEL_CARD.md (default: here)")
+    evaluate.add_argument("--cache", type=Path, dest="run", default=Path("runs/cache"), help="default: runs/cache")
+    evaluate.add_argument("--quick", action="store_true", help="small samples, to try it; goes to artefacts/evidence")
     return parser
 
 
@@ -109,6 +122,19 @@ def _export(options: argparse.Namespace) -> None:
     options.run = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
     weights = None if options.checkpoint.is_dir() else options.checkpoint
     export_run(options.run, options.out or options.run / "bundle", weights=weights, version=options.version)
+
+
+def _equip(options: argparse.Namespace) -> None:
+    from model.training.equip import equip
+
+    equip(options.run, options.bundle or options.run / "bundle", with_lungs=not options.keep_lungs)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from model.training.evidence import command
+
+    out = options.out or Path("artefacts/evidence" if options.quick else ".")
+    command.run(options.bundle, options.data, out, options.run, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def loss(truth: keras.KerasTensor, lungs: keras.KerasTensor) -> keras.KerasTenso
 def vary(picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Move a picture and its mask alike, change the greys of the picture; both (SIDE, SIDE) float32."""
     angle, scale = rng.uniform(-15, 15), np.exp(rng.uniform(np.log(0.75), np.log(1.3))) * SIDE / FULL
-    matrix = cv2.getRotationMatrix2D((FULL / 2, FULL / 2), angle, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D((FULL / 2, FULL / 2), angle, float(scale)), np.float64)
     matrix[:, 2] += (SIDE - FULL) / 2 + rng.uniform(-0.1, 0.1, 2) * SIDE
     matrix[0] *= np.exp(rng.uniform(-0.1, 0.1))
     if rng.random() < 0.5:

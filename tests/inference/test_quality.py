@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,8 +23,8 @@ def pixels() -> NDArray[np.float32]:
     return decode(Path(str(path)).read_bytes()).pixels
 
 
-def sentences(pixels: NDArray[np.float32], **more: object) -> str:
-    found = quality.notes(Radiograph(pixels, "PNG", ""), **more)  # type: ignore[arg-type]
+def sentences(pixels: NDArray[Any], seen: Screening | None = None, lungs: Lungs | None = None) -> str:
+    found = quality.notes(Radiograph(np.asarray(pixels, np.float32), "PNG", ""), seen, lungs)
     return " ".join(note.sentence for note in found)
 
 
@@ -43,7 +44,7 @@ def test_strong_compression_shows(pixels: NDArray[np.float32]) -> None:
     small = cv2.resize(pixels, (512, 512), interpolation=cv2.INTER_AREA).astype(np.uint8)
     for level, noted in ((95, False), (8, True)):
         coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, level])[1]
-        again = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE).astype(np.float32)
+        again = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.float32)
         assert ("compressed" in sentences(again)) == noted
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def reader(small_bundle: Path) -> Reader:
 
 def filled(files: list[tuple[str, bytes, str]]) -> batch.Batch:
     here = batch.Batch()
-    here.add((name, lambda data=data: data) for name, data, _ in files)
+    here.add((name, partial(bytes, data)) for name, data, _ in files)
     return here
 
 

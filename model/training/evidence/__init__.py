@@ -1,0 +1,1 @@
+"""The evidence: what the shipped bundle does on pictures it never learned from, measured again by one command."""
