@@ -9,7 +9,7 @@ TRAIN := .venv-train/bin/python
 TEST := .venv-test/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check train evidence bench screenshots lock clean
+.PHONY: help app test check train evidence bench fuzz screenshots lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/re
 	$(TEST) -m benchmarks.reading $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 	$(TEST) -m benchmarks.memory
 	$(TEST) -m benchmarks.server
+
+fuzz: .venv-test/installed ## damage 50,000 files and see that none upsets the reader
+	$(TEST) -m scripts.fuzz
 
 screenshots: .venv-test/installed ## make the pictures of the app in the documentation
 	$(TEST) scripts/screenshots.py

@@ -28,11 +28,11 @@ class Preset:
 # Facts of published studies, in our words. Where no specificity was measured, what was assumed is said.
 LITERATURE = (
     Preset(
-        "Radiograph read by radiologists, at admission",
-        Share(44 / 64, 64),
-        Share(0.90, 64),
-        "Wong et al. 2020, doi:10.1148/radiol.2020201160: 44 of 64 patients. Other series found 25 to 69 %. "
-        "The specificity of 90 % is of the order that reviews give; its n is not known, and 64 stands in for it.",
+        "Radiograph, first report by radiologists",
+        Share(0.73, 254),
+        Share(0.80, 254),
+        "Stephanie et al. 2020, doi:10.1148/ryct.2020200337: 254 patients and 254 controls. Other series found a "
+        "sensitivity of 16 to 89 %, lowest in the first days: the evidence lists them.",
     ),
     Preset(
         "Chest CT",

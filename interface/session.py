@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Protocol
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interface.pictures import for_display, to_grey
+from model.inference import archive
 from model.inference.radiograph import Radiograph, Unreadable, decode
 from model.inference.reader import REFUSED, Reader, Reading
 from model.inference.screening import MENDING
@@ -102,11 +104,11 @@ class Shelf:
             del self.items[next(iter(self.items))]
         self.items[key] = item
 
-    def take(self, uploads: Sequence[Upload], reader: Reader) -> list[str]:
+    def take(self, uploads: Iterable[Upload], reader: Reader) -> list[str]:
         """Read files, as many as a session keeps. Refusals of earlier files go: they have been seen.
 
         Args:
-            uploads: the files.
+            uploads: the files; a ZIP archive stands for the files in it.
             reader: of the loaded bundle.
 
         Returns:
@@ -114,26 +116,41 @@ class Shelf:
         """
         for key in self.refusals():
             del self.items[key]
-        self.left_out = max(0, len(uploads) - MOST_ITEMS)
-        taken = uploads[:MOST_ITEMS]
-        for upload in taken:
-            self.put(upload.file_id, read(upload.name, upload.getvalue(), reader))
-        return [upload.file_id for upload in taken if upload.file_id in self.readings()]
+        taken: list[str] = []
+        self.left_out = 0
+        for key, name, load in files(uploads):
+            if len(taken) == MOST_ITEMS:
+                self.left_out += 1
+                continue
+            taken.append(key)
+            self.put(key, read(name, load, reader))
+        return [key for key in taken if key in self.readings()]
 
 
-def read(name: str, data: bytes, reader: Reader) -> Item:
-    """Bytes -> an item; never raises, because one bad file must not take the page away.
+def files(uploads: Iterable[Upload]) -> Iterator[tuple[str, str, archive.Load]]:
+    """Uploads, and in place of a ZIP archive the files in it: id, name and what gives the content."""
+    for upload in uploads:
+        data = upload.getvalue()
+        if not archive.is_archive(data[:4]):
+            yield upload.file_id, upload.name, upload.getvalue
+            continue
+        for number, (name, load) in enumerate(archive.members(upload.name, io.BytesIO(data))):
+            yield f"{upload.file_id}-{number}", name, load
+
+
+def read(name: str, load: archive.Load, reader: Reader) -> Item:
+    """A file -> an item; never raises, because one bad file must not take the page away.
 
     Args:
         name: the file's name.
-        data: its content.
+        load: gives its content, or raises Unreadable.
         reader: of the loaded bundle.
 
     Returns:
         The item, refused with a sentence if the bytes are no radiograph that can be read.
     """
     try:
-        return read_radiograph(name, decode(data), reader)
+        return read_radiograph(name, decode(load()), reader)
     except Unreadable as error:
         return Refused(name, str(error))
     except Exception:

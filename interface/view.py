@@ -10,7 +10,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from interface import loading
+from interface import loading, session
 from interface.session import Read, Refused, Shelf, read, read_radiograph
 from model.inference.bundle import BundleError
 from model.inference.reader import Reader
@@ -74,9 +74,9 @@ def forget_uploads(files: Sequence[UploadedFile]) -> None:
 
 
 def expand(files: Sequence[UploadedFile]) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Uploaded files as names and functions that give the content."""
-    for file in files:
-        yield file.name, file.getvalue
+    """Uploaded files, and those in uploaded ZIP archives, as names and functions that give the content."""
+    for _, name, load in session.files(files):
+        yield name, load
 
 
 def read_mended(key: str) -> None:
@@ -93,7 +93,7 @@ def read_sample() -> bool:
     if data is None:
         st.warning(loading.NO_SAMPLE, icon=":material/info:")
         return False
-    shelf().put(SAMPLE_KEY, read(loading.SAMPLE, data, reader_or_stop()))
+    shelf().put(SAMPLE_KEY, read(loading.SAMPLE, lambda: data, reader_or_stop()))
     st.session_state.chosen = SAMPLE_KEY
     return True
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import io
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from model import __version__
+from model.inference import archive, rendering, report
 from model.inference import bundle as bundles
-from model.inference import rendering, report
 from model.inference.formats import DEFAULT_LIMITS
 from model.inference.radiograph import Radiograph, Unreadable, decode
 from model.inference.reader import REFUSED, Reader, Reading, refused
@@ -63,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit code: 0 if at least one picture was read, 1 if none was, 2 for wrong usage. "
         "A file that can't be read is a line with the decision 'refused' and the reason.",
     )
-    read.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder with all in it")
+    read.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture, a folder or a ZIP of them")
     read.add_argument("--out", type=Path, metavar="FILE", help="write to FILE.jsonl or FILE.csv and not to stdout")
     read.add_argument("--heatmaps", type=Path, metavar="DIR", help="write a picture with its heatmap to DIR for each")
     read.add_argument("--operating-point", metavar="NAME", help="one of the card's; see `card`")
@@ -97,8 +100,8 @@ def _read(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             write = _open(options.out, card, stack)
         except OSError as error:
             parser.error(f"can't write there: {error.strerror}")
-        for path in _with_progress(paths, sys.stderr):
-            reading, radiograph = _read_file(path, reader, options.operating_point)
+        for path, load in chain.from_iterable(map(_unpacked, _with_progress(paths, sys.stderr))):
+            reading, radiograph = _read_file(load, reader, options.operating_point)
             record = {"path": str(path), **reading.to_dict()}
             if options.heatmaps and radiograph:
                 record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, card.positive)
@@ -119,11 +122,32 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _read_file(path: Path, reader: Reader, operating_point: str | None) -> tuple[Reading, Radiograph | None]:
+def _unpacked(path: Path) -> Iterator[tuple[Path, archive.Load]]:
+    """The file, or the files in a ZIP archive as if it were a folder, with what gives their content."""
+    try:
+        file: BinaryIO = path.open("rb") if path.is_file() else io.BytesIO()
+    except OSError:
+        file = io.BytesIO()  # `_load` says why
+    with file:
+        if not archive.is_archive(_start(file)):
+            yield path, partial(_load, path)
+            return
+        for name, load in archive.members(path.name, file):
+            yield path if name == path.name else path / name, load
+
+
+def _start(file: BinaryIO) -> bytes:
+    try:
+        return file.read(4)
+    except OSError:
+        return b""
+
+
+def _read_file(load: archive.Load, reader: Reader, operating_point: str | None) -> tuple[Reading, Radiograph | None]:
     """Read one file; whatever is wrong with it ends in a refusal."""
     start, sha256 = time.perf_counter(), ""
     try:
-        data = _load(path)
+        data = load()
         sha256 = hashlib.sha256(data).hexdigest()
         radiograph = decode(data)
         reading = reader.read(radiograph, operating_point)

@@ -44,6 +44,7 @@ def uploader(card: Card) -> None:
         accept_multiple_files=True,
         key=f"batch_{count}",
         on_change=take,
+        max_upload_size=MOST_BYTES // 1_000_000,
         help="PNG, JPEG, TIFF, WebP, BMP, DICOM or ZIP. All are read in this server's memory and none is kept.",
     )
     names = list(card.points)

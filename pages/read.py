@@ -60,7 +60,7 @@ def uploader() -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom", gap="medium")
     with left:
         st.file_uploader(
-            "Chest X-rays: PNG, JPEG, TIFF, WebP, BMP or DICOM",
+            "Chest X-rays: PNG, JPEG, TIFF, WebP, BMP or DICOM, or a ZIP of them",
             accept_multiple_files=True,
             key=f"files_{count}",
             on_change=on_change,

@@ -17,8 +17,8 @@ from PIL import Image
 from pydicom.dataelem import RawDataElement
 from pydicom.encaps import encapsulate
 
-from model.inference.radiograph import to_input
 from model.inference.radiograph import decode as read
+from model.inference.radiograph import to_input
 
 # The shape of a radiograph at a size of which a few hundred are decoded a second.
 SIDE = 192
@@ -201,10 +201,10 @@ def _elements(data: bytes) -> Iterator[Element]:
         dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     except Exception:  # what pydicom can't parse is mutated without a map
         return
-    for part in (getattr(dataset, "file_meta", {}), dataset):
+    for part in (dataset.file_meta, dataset):
         for tag in list(part.keys()):
             raw = part.get_item(tag)
-            if not isinstance(raw, RawDataElement) or raw.length == 0xFFFFFFFF or raw.value_tell + raw.length > len(data):
+            if not isinstance(raw, RawDataElement) or raw.value_tell + raw.length > len(data):
                 continue
             long_form = raw.is_implicit_VR or raw.VR in pydicom.valuerep.EXPLICIT_VR_LENGTH_32
             size = 4 if long_form else 2

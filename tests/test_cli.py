@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +62,22 @@ def test_a_folder_gives_one_object_a_file(run: Run, pictures: Path) -> None:
     for record in found:
         assert {"path", "decision", "scores", "logits", "reasons", "seconds", "bundle"} <= set(record)
         assert record["reasons"]
+
+
+def test_a_zip_gives_one_object_a_picture_in_it(run: Run, pictures: Path, tmp_path: Path) -> None:
+    path = pictures / "class.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(pictures / "a.png", "x/a.png")
+        archive.write(pictures / "d.txt", "../d.txt")
+        archive.write(pictures / ".hidden", ".hidden")
+    (pictures / "half.zip").write_bytes(path.read_bytes()[:-30])
+    code, found = run(path, pictures / "half.zip", "--heatmaps", tmp_path / "maps")
+    assert code == 0
+    assert [record["path"] for record in found] == [f"{path}/a.png", f"{path}/d.txt", str(pictures / "half.zip")]
+    assert [record["decision"] == "refused" for record in found] == [False, True, True]
+    assert "damaged or cut short" in str(found[2]["reasons"])
+    assert len(list((tmp_path / "maps").iterdir())) == 1
+    assert found[0]["sha256"] == hashlib.sha256((pictures / "a.png").read_bytes()).hexdigest()
 
 
 def test_a_bad_file_is_a_line_and_one_good_file_is_enough(run: Run, pictures: Path) -> None:

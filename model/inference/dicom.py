@@ -63,8 +63,6 @@ def _check(dataset: Any, limits: Limits) -> None:
         for prefix, what, advice in _NO_PIXELS:
             if uid.startswith(prefix):
                 raise Unreadable(f"This DICOM file {what} and no picture: {advice}.")
-        if "Rows" in dataset and "Columns" in dataset:
-            raise Unreadable("The DICOM file is cut short: copy or export it again and choose that.")
         raise Unreadable("This DICOM file holds no picture: choose the radiograph itself.")
     frames = display.number(dataset, "NumberOfFrames") or 1
     if frames > 1:
@@ -90,7 +88,7 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
             "This DICOM file is compressed in a way that can't be read here, perhaps as a video: save it uncompressed."
         ) from None
     if found:
-        if not set(decoder.available_plugins) - {libjpeg.PLUGIN}:
+        if not decoder.is_available:
             raise _missing(found)
         _check_compressed(dataset, found, limits)
     unused = 0 if found else _unused_below(dataset)
@@ -104,15 +102,18 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
         if found and found.name != "RLE" and "pylibjpeg" not in decoder.available_plugins:
             raise _missing(found) from None
         raise
+    # Some decoders give all the frames that they find, whatever the file says.
+    if pixels.ndim not in (2, 3) or pixels.shape[:2] != (dataset.Rows, dataset.Columns):
+        raise Unreadable("The DICOM file contradicts itself about the size of its picture: export it again.")
     return pixels >> unused if unused else pixels, str(meta["photometric_interpretation"])
 
 
 def _decompress(decoder: Decoder, dataset: Any) -> tuple[NDArray[Any], dict[str, Any]]:
     """Unpack with the decoder that is known to keep no memory, and the others after it."""
     installed = decoder.available_plugins
-    if libjpeg.PLUGIN not in installed or "pylibjpeg" not in installed:
+    if libjpeg.PLUGIN not in installed:
         return decoder.as_array(dataset)
-    if decoder.UID == JPEGBaseline8Bit and "pillow" in installed:
+    if JPEGBaseline8Bit == decoder.UID and "pillow" in installed:
         with contextlib.suppress(Exception):
             return decoder.as_array(dataset, decoding_plugin="pillow")
     return decoder.as_array(dataset, decoding_plugin=libjpeg.PLUGIN)

@@ -22,6 +22,7 @@ PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 ITEM = b"\xfe\xff\x00\xe0"
 _ITEM_BIG = b"\xff\xfe\xe0\x00"
+_COMPRESSED_PIXELS = tuple(b"\xe0\x7f\x10\x00" + vr + b"\x00\x00\xff\xff\xff\xff" for vr in (b"OB", b"OW"))
 _COLOURS = ("Red", "Green", "Blue")
 # The only elements that are taken from a file: none names, dates or places a patient.
 _KEYWORDS = (
@@ -44,10 +45,11 @@ _LARGEST_TABLES = 1_000_000
 _LONGEST_VALUE = 1024
 # What long values are by the standard (PS3.6): a file that calls its pixels text would have pydicom split them.
 _LONG = {
-    **{keyword: ("OB", "OW", "UN") for keyword in ("PixelData", "SegmentedRedPaletteColorLookupTableData")},
+    **dict.fromkeys(("PixelData", "SegmentedRedPaletteColorLookupTableData"), ("OB", "OW", "UN")),
     **{f"{colour}PaletteColorLookupTableData": ("OW", "OB", "UN") for colour in _COLOURS},
-    **{keyword: ("OV", "UN") for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")},
-    **{"FloatPixelData": ("OF", "UN"), "DoubleFloatPixelData": ("OD", "UN")},
+    **dict.fromkeys(("ExtendedOffsetTable", "ExtendedOffsetTableLengths"), ("OV", "UN")),
+    "FloatPixelData": ("OF", "UN"),
+    "DoubleFloatPixelData": ("OD", "UN"),
 }
 # Read and split by pydicom at once: the character set, and the file meta data.
 _SPLIT = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05", b"\x02\x00")
@@ -101,6 +103,9 @@ def read(data: bytes, limits: Limits) -> Any:
         dataset = read_dataset(_Stream(_inflate(found.args[0], limits)), False, True, specific_tags=_TAGS)
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    # pydicom forgets every element before one that has no end.
+    if not dataset and any(start in data for start in _COMPRESSED_PIXELS):
+        raise Unreadable("The DICOM file is cut short: copy or export it again and choose that.")
     _check_tables(dataset)
     _bound_values(dataset)
     _fill_in(dataset)
@@ -126,7 +131,7 @@ def _check_tables(dataset: Any) -> None:
 
 
 def _bound_values(dataset: Any) -> None:
-    """pydicom makes an object of each of a value's parts when it is first used; nobody means thirty million of them."""
+    """Keep values short: pydicom makes an object of each of their parts, and nobody means thirty million of them."""
     for tag in list(dataset.keys()):
         raw = dataset.get_item(tag)
         if not isinstance(raw, RawDataElement) or not isinstance(raw.value, bytes):

@@ -28,8 +28,10 @@ LATERAL = "lateral_chest"
 # Of frontal radiographs at most so many may be refused; a quarter of the target, which other hospitals will need.
 REFUSED_FRONTAL = 0.0025
 DIRECTIONS = 64
-TURNED_PER_KIND = 300
-VARIED = 900
+# Of each split, and of those varied or turned: enough to learn from, and read in a few minutes.
+FRONTAL_PER_PART = {"train": 1000, "validation": 1000, "test": 700, "external": 700}
+TURNED_PER_KIND = 200
+VARIED = 500
 DRAWN = 240
 
 
@@ -91,7 +93,7 @@ def _frontal(data: Checked, seed: int) -> Iterator[Sample]:
     parts = {"train": "train", "validation": "validation", "test": "test", "external": "test"}
     for part in ("train", "validation", "test", "external"):
         chosen = rng.permutation(data.indices(part))
-        for i in chosen[: 2000 if part != "external" else 1200].tolist():
+        for i in chosen[: FRONTAL_PER_PART[part]].tolist():
             record = data.records[i]
             yield Sample(FRONTAL, record.source, parts[part], _from_file(record.path))
         if part == "train":

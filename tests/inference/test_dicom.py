@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from model.inference import grey
+from model.inference import grey, libjpeg
 from model.inference.codecs import claimed_sizes
 from model.inference.formats import Limits
 from model.inference.radiograph import Unreadable, decode
@@ -229,14 +231,18 @@ def test_pillow_alone_does_not_suffice_for_12_bits() -> None:
 def without_plugins(syntax: str, *labels: str) -> Iterator[None]:
     """Take decoders away from pydicom as if their packages were not installed."""
     decoder = get_decoder(syntax)
-    taken = [label for label in labels if label in decoder.available_plugins]
+    # Ours goes with the package that it calls.
+    gone = [*labels, libjpeg.PLUGIN] if "pylibjpeg" in labels else labels
+    taken = [label for label in gone if label in decoder.available_plugins]
     for label in taken:
         decoder.remove_plugin(label)
     try:
         yield
     finally:
         for label in taken:
-            decoder.add_plugin(label, (f"pydicom.pixels.decoders.{label}", "_decode_frame"))
+            ours = (libjpeg.__name__, "decode_frame")
+            theirs = (f"pydicom.pixels.decoders.{label}", "_decode_frame")
+            decoder.add_plugin(label, ours if label == libjpeg.PLUGIN else theirs)
 
 
 PATIENT = "Musterfrau^Erika"
@@ -361,3 +367,61 @@ def test_sizes_that_streams_claim() -> None:
     assert claimed_sizes(b"\xff\xd8" + bytes(20)) == []
     siz = b"\xff\x4f\xff\x51\x00\x29\x00\x00" + struct.pack(">4I", 70, 50, 10, 20)
     assert claimed_sizes(b"jp2 box" + siz) == [(30, 60)]
+
+
+def element(tag: tuple[int, int], vr: bytes, value: bytes) -> bytes:
+    """An element with the VR's long form of length, explicit and little endian."""
+    return struct.pack("<2H", *tag) + vr + struct.pack("<HI", 0, len(value)) + value
+
+
+@pytest.mark.parametrize("vr", [b"UC", b"UV", b"SQ", b"UT", b"UR"])
+def test_pixels_that_call_themselves_something_else_are_read_as_pixels(vr: bytes) -> None:
+    plain = dicom(DEEP)
+    at = plain.index(b"\xe0\x7f\x10\x00OW")
+    changed = plain[: at + 4] + vr + plain[at + 6 :]
+    assert np.array_equal(decode(changed).pixels, decode(plain).pixels)
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        ((0x0008, 0x0005), b"UC", b"\\" * 3_000_000),  # character sets
+        ((0x0028, 0x1050), b"UC", b"1\\" * 1_000_000),  # centres of windows
+        ((0x0028, 0x1052), b"UV", b"\1" * 3_000_000),  # rescale intercepts
+        ((0x0008, 0x0060), b"SQ", b"\xfe\xff\x00\xe0\0\0\0\0" * 400_000),  # modality
+    ],
+)
+def test_no_element_becomes_millions_of_objects(tag: tuple[int, int], vr: bytes, value: bytes) -> None:
+    data = before_element(dicom(DEEP), b"\x28\x00\x02\x00", element(tag, vr, value))
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(Unreadable):
+            assert decode(data).pixels.shape == DEEP.shape
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The file three times, the pixels, and no object of 30 bytes or more for each of its parts.
+    assert peak < 4 * len(data) + 4_000_000
+
+
+def test_file_meta_data_without_end_are_refused() -> None:
+    plain = dicom(DEEP)
+    # An unknown VR makes pydicom take the rest for implicit, where a length has four bytes.
+    bomb = b"\x02\x00\x00\x00" + struct.pack("<I", 3_000_000) + bytes(3_000_000)
+    with pytest.raises(Unreadable):
+        decode(plain[:132] + bomb + plain[132:])
+
+
+def test_a_cut_file_is_not_said_to_hold_no_picture() -> None:
+    packed = real("MR_small_jp2klossless.dcm")
+    with pytest.raises(Unreadable, match="cut short"):
+        decode(packed[:-1000])
+
+
+def test_more_frames_than_the_file_admits_are_a_sentence() -> None:
+    dataset = pydicom.dcmread(io.BytesIO(real("SC_rgb_rle_2frame.dcm")))
+    del dataset.NumberOfFrames
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    with pytest.raises(Unreadable, match="contradicts itself"):
+        decode(buffer.getvalue())

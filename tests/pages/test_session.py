@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import shutil
 import weakref
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +81,28 @@ def test_more_files_than_a_shelf_holds_are_counted_not_read(reader: Reader) -> N
     assert shelf.left_out == 0
 
 
+def zipped(*files: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_the_pictures_of_a_zip_are_read_like_single_ones(reader: Reader) -> None:
+    shelf = Shelf()
+    data = zipped(("a/one.png", png("normal")), ("__MACOSX/a/._one.png", b"x"), ("two.txt", b"text"))
+    assert shelf.take([File("zip", "class.zip", data), File("good", data=png("other"))], reader) == ["zip-0", "good"]
+    assert [item.name for item in shelf.items.values()] == ["one.png", "two.txt", "x.png"]
+    assert list(shelf.refusals()) == ["zip-1"]
+
+
+def test_more_pictures_in_a_zip_than_a_shelf_holds_are_counted_not_read(reader: Reader) -> None:
+    shelf = Shelf()
+    shelf.take([File("zip", data=zipped(*((f"{number}.png", b"x") for number in range(MOST_ITEMS + 3))))], reader)
+    assert (len(shelf.items), shelf.left_out) == (MOST_ITEMS, 3)
+
+
 def test_a_fault_of_the_program_is_a_sentence_and_logs_no_name(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,14 +110,14 @@ def test_a_fault_of_the_program_is_a_sentence_and_logs_no_name(
         raise RuntimeError("out of cheese")
 
     monkeypatch.setattr(session, "decode", fail)
-    item = session.read("Jane Doe.png", b"", reader)
+    item = session.read("Jane Doe.png", lambda: b"", reader)
     assert item == Refused("Jane Doe.png", UNEXPECTED)
     assert "out of cheese" in caplog.text
     assert "Jane" not in caplog.text
 
 
 def test_a_name_becomes_a_plain_stem(reader: Reader) -> None:
-    items = [session.read(name, png("normal"), reader) for name in ("C:\\scans\\one.two.dcm", "")]
+    items = [session.read(name, lambda: png("normal"), reader) for name in ("C:\\scans\\one.two.dcm", "")]
     assert [item.stem for item in items if isinstance(item, Read)] == ["one.two", "radiograph"]
 
 
