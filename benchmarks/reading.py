@@ -1,6 +1,6 @@
 """How long one reading takes, against the bare network and against gradient-based Grad-CAM on the same weights.
 
-Usage: python -m benchmarks.reading [--weights RUN/best.weights.h5] [--rounds 60]
+Usage: python -m benchmarks.reading [--weights RUN/final.weights.h5] [--rounds 60]
 """
 
 from __future__ import annotations
