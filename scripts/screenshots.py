@@ -63,7 +63,9 @@ def _visit(chromium: Browser, url: str, out: Path, name: str, theme: Theme, widt
     page.get_by_role("button", name="Try a sample radiograph").click()
     page.get_by_alt_text("The radiograph with the heatmap").wait_for()
     _save(page, out / f"read{name}.png")
-    others = (("how_it_works", "Grad-CAM by hand"), ("card", "Licence")) if name else ()
+    others = (
+        (("how_it_works", "Grad-CAM by hand"), ("prevalence", "Before and after"), ("card", "Licence")) if name else ()
+    )
     for path, last in others:
         # A click keeps the session, and with it the reading; an address typed in would start a new one.
         page.evaluate("path => document.querySelector(`a[href$='/${path}']`).click()", path)

@@ -98,12 +98,31 @@ def test_visitors_do_not_see_each_other(page: Page, chromium: Browser, server: S
 
 @pytest.mark.parametrize(
     ("link", "title", "last"),
-    [("How it works", "How it works", "Grad-CAM by hand"), ("Data and model card", "Data and model card", "Licence")],
+    [
+        ("How it works", "How it works", "Grad-CAM by hand"),
+        ("Prevalence", "Prevalence", "Before and after"),
+        ("Data and model card", "Data and model card", "Licence"),
+    ],
 )
 def test_the_other_pages_open_to_their_end(page: Page, server: Server, link: str, title: str, last: str) -> None:
     page.get_by_role("link", name=link).first.click()
     page.get_by_role("heading", name=title, exact=True).wait_for()
     page.get_by_role("heading", name=last).wait_for()
+    no_traceback(page, server)
+
+
+def test_a_batch_with_a_bad_file_in_it(page: Page, server: Server, dicom: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no picture")
+    page.get_by_role("link", name="Batch").first.click()
+    page.get_by_role("heading", name="Batch", exact=True).wait_for()
+    page.set_input_files(UPLOADER, [dicom, bad])
+    page.get_by_role("heading", name="Heatmaps").wait_for()
+    page.get_by_text("Refused: 1").wait_for()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Table (CSV)").click()
+    lines = waiting.value.path().read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3 and "refused" in lines[2]
     no_traceback(page, server)
 
 
@@ -118,7 +137,7 @@ def test_a_link_works_for_the_first_visitor_of_a_server(chromium: Browser, tmp_p
         visitor.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/how_it_works", "/card"])
+@pytest.mark.parametrize("path", ["/", "/batch", "/how_it_works", "/prevalence", "/card"])
 def test_a_phone_need_not_scroll_sideways(chromium: Browser, server: Server, path: str) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     phone = context.new_page()
