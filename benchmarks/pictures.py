@@ -50,7 +50,7 @@ def windowed(count: int, seed: int = 0) -> Iterator[bytes]:
     whole = dataset.pixel_array
     low, high = np.percentile(whole, [1, 99])
     for _ in range(count):
-        height, width = (int(side * rng.uniform(0.5, 1)) for side in whole.shape)
+        height, width = (int(side * rng.uniform(0.85, 1)) for side in whole.shape)
         top, left = (
             int(rng.integers(0, side - part + 1)) for side, part in zip(whole.shape, (height, width), strict=True)
         )

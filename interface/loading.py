@@ -9,7 +9,6 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from model.inference import bundle as bundles
@@ -39,8 +38,6 @@ def _load(folder: str, changed: int) -> Reader:
     """`changed` is in the key so that a bundle that was trained anew is loaded anew."""
     _give_freed_memory_back()
     bundle = bundles.load(Path(folder))
-    # A first pass takes three times as long as the next; better while the page opens than after the first drop.
-    bundle.run(np.zeros((1, bundle.card.size, bundle.card.size, 1), np.float32))
     return Reader(bundle)
 
 
