@@ -147,7 +147,8 @@ def test_a_phone_need_not_scroll_sideways(chromium: Browser, server: Server, pat
         phone.get_by_role("button", name="Try a sample radiograph").click()
         phone.get_by_alt_text(OVERLAY).wait_for()
     else:
-        phone.get_by_role("heading", name="Grad-CAM by hand" if path == "/how_it_works" else "Licence").wait_for()
+        last = {"/batch": "Batch", "/how_it_works": "Grad-CAM by hand", "/prevalence": "Before and after"}
+        phone.get_by_role("heading", name=last.get(path, "Licence")).wait_for()
     main = phone.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1
     context.close()
