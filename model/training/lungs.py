@@ -173,7 +173,9 @@ def measure(segmenter: Segmenter, data: Masked, part: str = "test") -> dict[str,
     for i in np.flatnonzero(data.parts == part):
         lungs = segmenter.find(Radiograph(data.pictures[i].astype(np.float32), "PNG", ""))
         inside = cv2.resize(lungs.mask, (FULL, FULL), interpolation=cv2.INTER_LINEAR) > 0.5
-        found.append(2 * (inside & (data.masks[i] > 0)).sum() / (inside.sum() + data.masks[i].sum()))
+        both, either = (inside & (data.masks[i] > 0)).sum(), inside.sum() + data.masks[i].sum()
+        # No lungs marked and none found is right.
+        found.append(2 * both / either if either else 1.0)
     return {
         "dice": round(float(np.mean(found)), 4),
         "median": round(float(np.median(found)), 4),
