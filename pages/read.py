@@ -267,9 +267,8 @@ st.markdown(
     "A ResNet50 looks at a frontal chest radiograph and says whether it sees a **COVID-19 pattern**, another lung "
     f"disease or neither, how sure it is, and where its score came from. {words.NOT_A_DEVICE}"
 )
-uploader()
-# After the uploader, which is on the page while the network is still being loaded.
 view.reader_or_stop()
+uploader()
 results()
 # Last: before, it would hold up the page.
 loading.prepare_dicom()
