@@ -59,8 +59,10 @@ def test_one_pass_gives_logits_maps_and_features(bundle: Bundle) -> None:
 
 
 def test_a_map_and_its_bias_add_up_to_the_logit(bundle: Bundle) -> None:
-    biases = [found.logits - found.maps.sum(axis=(0, 1)) for found in (bundle.run(picture(bundle, n)) for n in (1, 2))]
-    assert np.allclose(biases[0], biases[1], atol=1e-3)
+    found = [bundle.run(picture(bundle, n)) for n in (1, 2)]
+    biases = [one.logits - one.maps.sum(axis=(0, 1)) for one in found]
+    # Up to the rounding of 8 bits, where the form of the file has any.
+    assert np.allclose(biases[0], biases[1], atol=0.05 + 0.02 * max(np.abs(one.logits).max() for one in found))
     assert not np.allclose(bundle.run(picture(bundle, 1)).logits, bundle.run(picture(bundle, 2)).logits)
 
 

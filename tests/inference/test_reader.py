@@ -147,7 +147,8 @@ def test_an_operating_point_by_name(reader: Reader) -> None:
 def test_json_has_the_promised_keys(reader: Reader) -> None:
     found = json.loads(json.dumps(reader.read(drawn("other")).to_dict()))
     assert set(found) == {
-        "decision", "scores", "logits", "reasons", "seconds", "bundle", "operating_point", "sha256"
+        "decision", "scores", "logits", "reasons", "seconds", "bundle", "operating_point", "sha256",
+        "kind", "in_lungs", "notes",
     }  # fmt: skip
     assert set(found["scores"]) == set(found["logits"]) == set(reader.bundle.card.classes)
 
@@ -156,7 +157,7 @@ def test_a_refusal_is_a_record_of_the_same_kind() -> None:
     reading = refused(Unreadable("The file is empty."), "bundle 1", "abc", 0.5)
     assert reading.to_dict() == {
         "decision": "refused", "scores": {}, "logits": {}, "reasons": ["The file is empty."], "seconds": 0.5,
-        "bundle": "bundle 1", "operating_point": "", "sha256": "abc",
+        "bundle": "bundle 1", "operating_point": "", "sha256": "abc", "kind": "", "in_lungs": None, "notes": [],
     }  # fmt: skip
 
 
