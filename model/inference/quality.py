@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model.inference.lungs import Lungs
 from model.inference.radiograph import Radiograph
+from model.inference.rendering import fit
 from model.inference.screening import Screening
 
 # Fewer pixels a side than the network takes: it then reads what enlarging made up.
@@ -99,12 +100,7 @@ def has_text(pixels: NDArray[np.float32]) -> bool:
     Args:
         pixels: (H, W) grey, 0 to 255.
     """
-    scale = min(1.0, _TEXT_SIDE / max(pixels.shape))
-    small = pixels
-    if scale < 1:
-        size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-        small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
-    grey = np.clip(small, 0, 255).astype(np.uint8)
+    grey = np.clip(fit(pixels, _TEXT_SIDE), 0, 255).astype(np.uint8)
     side = max(grey.shape)
     reach = max(3, round(side * 0.012)) | 1
     strokes = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((reach, reach), np.uint8))
