@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-import numpy as np
-
 from interface.pictures import jpeg, to_grey
 from model.inference import rendering, report
 from model.inference.radiograph import Unreadable, decode
-from model.inference.reader import REFUSED, Reader, Reading, refused
+from model.inference.reader import REFUSED, Reader, leading, refused
 
 # A class of students brings a few hundred; a row with its two thumbnails has about 20 kB.
 MOST_PICTURES = 500
@@ -117,15 +115,9 @@ def read(name: str, load: Callable[[], bytes], reader: Reader, operating_point: 
     if reading.decision == REFUSED:
         return Row(name, record)
     picture = rendering.fit(radiograph.preview, TILE)
-    shown = rendering.overlay(picture, reading.maps[:, :, _shown(reading)])
-    return Row(name, record, jpeg(to_grey(rendering.fit(picture, THUMBNAIL))), jpeg(shown))
-
-
-def _shown(reading: Reading) -> int:
-    """The class whose heatmap stands for a reading: the decided one, or the one with the highest score."""
-    if reading.decision in reading.classes:
-        return reading.classes.index(reading.decision)
-    return int(np.argmax([reading.scores[name] for name in reading.classes]))
+    shown = reading.classes.index(leading(reading.decision, reading.scores))
+    overlaid = rendering.overlay(picture, reading.maps[:, :, shown])
+    return Row(name, record, jpeg(to_grey(rendering.fit(picture, THUMBNAIL))), jpeg(overlaid))
 
 
 def json_lines(rows: Iterable[Row]) -> str:

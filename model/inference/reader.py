@@ -114,7 +114,7 @@ class Reader:
         notes = quality.notes(radiograph, seen, lungs) if examine else ()
         doubtful = any(note.lessens for note in notes)
         decision, reasons = decide(card, point, scores, card.margin * (DOUBTFUL if doubtful else 1))
-        judged = decision if decision in card.classes else card.classes[int(scores.argmax())]
+        judged = leading(decision, scores_by_name(card, scores))
         in_lungs = _in_lungs(found.maps[:, :, card.classes.index(judged)], lungs)
         if in_lungs is not None and in_lungs < 0.5 and judged != NORMAL:
             reasons.append(OUTSIDE)
@@ -135,6 +135,11 @@ class Reader:
             lungs=lungs if lungs is not None and lungs.found else None,
             in_lungs=in_lungs,
         )
+
+
+def leading(decision: str, scores: dict[str, float]) -> str:
+    """The class whose heatmap stands for a reading: the decided one, or else the one with the highest score."""
+    return decision if decision in scores else max(scores, key=scores.__getitem__)
 
 
 def _in_lungs(class_map: NDArray[np.float32], lungs: Lungs | None) -> float | None:
