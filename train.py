@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or arguments[0] not in ("fit", "export", "equip", "evaluate"):
         arguments = ["fit", *arguments]
     options = _parser().parse_args(arguments)
-    from model.inference.bundle import BundleError
+    from model.inference.card import BundleError
     from model.training.export import ExportError
     from model.training.keeper import FittingError
     from model.training.records import DatasetError

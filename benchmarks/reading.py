@@ -19,6 +19,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks import machine, pictures
 from model.inference import bundle as bundles
+from model.inference.card import DEFAULT_BUNDLE
 from model.inference.radiograph import Radiograph, decode
 from model.inference.reader import Reader
 
@@ -31,7 +32,7 @@ def main() -> None:
     """Measure and write `results/reading.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help="Keras weights of the bundle's network (.weights.h5 or .keras)")
-    parser.add_argument("--bundle", type=Path, default=bundles.DEFAULT_BUNDLE)
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args()
     before = machine.describe()

@@ -6,7 +6,6 @@ The real server, driven by a real browser. Usage: python -m benchmarks.server
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page
 
 from benchmarks import machine, pictures
-from model.inference import bundle as bundles
+from model.inference.card import chosen, read_card
 from scripts import serving
 
 STARTS, READINGS, IMPORTS = 5, 10, 7
@@ -66,7 +65,7 @@ def main() -> int:
             "what": "streamlit run app.py, opened in headless Chromium with nothing cached; the sample radiograph is "
             "uploaded as a PNG of 1,024 pixels a side and, after other starts, as raw DICOM of 7 MB",
             "machine": before,
-            "bundle": bundles.read_card(Path(os.environ.get("CXR_BUNDLE") or bundles.DEFAULT_BUNDLE)).title,
+            "bundle": read_card(chosen()).title,
             "starts": first,
             "starts_with_dicom": first_dicom,
             "seconds_to_first_reading_with_dicom": _median(first_dicom),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interface.charts import BLUE, GREEN, GREY, ORANGE, Option
-from model.inference.bundle import Card
+from model.inference.card import Card
 from model.inference.prevalence import Share, likelihood_ratios
 
 PEOPLE, ACROSS = 1000, 40

@@ -10,59 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interface.depth import Trace
-from interface.words import class_name, score
 
 Option = dict[str, Any]
 # Okabe and Ito's colours for all kinds of colour vision, in shades that stand 3:1 against white and against dark.
 BLUE, ORANGE, GREEN, GREY = "#2e86c1", "#d1701a", "#1e9070", "#7b878f"
 # Each series has a symbol of its own too, so that nothing rests on colour alone.
 SYMBOLS = ("circle", "triangle", "diamond", "rect")
-
-
-def scores(values: dict[str, float], positive: str, threshold: float) -> Option:
-    """The score of each class as a bar, with the operating point as a tick on the positive class' bar.
-
-    Args:
-        values: score of each class, 0 to 1.
-        positive: the class that the operating point is about.
-        threshold: the operating point, 0 to 1.
-    """
-    bars = [
-        {"value": round(value, 4), "itemStyle": {"color": BLUE if name == positive else GREY}}
-        for name, value in values.items()
-    ]
-    rows = {"type": "category", "inverse": True, "axisTick": {"show": False}, "axisLine": {"show": False}}
-    tick_label = {
-        "show": True,
-        # Inside the chart on either side.
-        "position": "top" if 0.2 < threshold < 0.8 else ("right" if threshold <= 0.2 else "left"),
-        "formatter": f"operating point {score(threshold)}",
-    }
-    return {
-        "animation": False,
-        "grid": {"left": 4, "right": 4, "top": 24, "bottom": 4, "containLabel": True},
-        "xAxis": {"type": "value", "min": 0, "max": 1, "interval": 0.25},
-        "yAxis": [
-            rows | {"data": [class_name(name) for name in values]},
-            # The numbers in a column of their own: beside the bars they would meet the operating point.
-            rows
-            | {"position": "right", "data": [score(value) for value in values.values()]}
-            | {"axisLabel": {"fontSize": 14, "fontWeight": "bold"}},
-        ],
-        "series": [
-            {"type": "bar", "barWidth": 20, "data": bars},
-            {
-                "type": "scatter",
-                "name": "operating point",
-                "symbol": "rect",
-                "symbolSize": [3, 32],
-                "itemStyle": {"color": ORANGE, "opacity": 1},
-                "label": tick_label,
-                "data": [[round(threshold, 4), class_name(positive)]],
-                "z": 5,
-            },
-        ],
-    }
 
 
 def gradients(traces: Sequence[Trace], names: dict[str, str]) -> Option:

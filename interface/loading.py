@@ -1,52 +1,84 @@
-"""The network, loaded once a server, and the sample radiograph, found without a network connection."""
+"""The network, loaded once a server beside the page, and the sample radiograph, found without a network connection."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib
-import os
 import sys
 import threading
+from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from model.inference import bundle as bundles
-from model.inference.reader import Reader
+from model.inference.card import MODEL_FILE, chosen, read_card, read_checked
+
+if TYPE_CHECKING:
+    from model.inference.reader import Reader
 
 SAMPLE = "RG1_UNCR.dcm"
 NO_SAMPLE = "The sample radiograph is not here: install the package pydicom-data, or choose a picture of your own."
+# What the first reading needs besides the network, in this order; pydicom alone takes 0.5 s.
+NEEDED = ("interface.session", "interface.result")
 DICOM = "model.inference.dicom"
 PATIENCE = 1.0  # seconds
 _FIRST_LOAD = threading.Lock()
 
 
-def reader() -> Reader:
-    """The reader of the bundle that CXR_BUNDLE names, or else of the one that ships; shared by all sessions.
+def begin() -> None:
+    """Check the bundle that CXR_BUNDLE names, or else the one that ships, and begin to load it; returns at once.
 
     Raises:
-        bundles.BundleError: there is none, or it can't be used; the message is a sentence for the page.
+        model.inference.card.BundleError: there is none, or it can't be used; the message is a sentence for the page.
     """
-    folder = Path(os.environ.get("CXR_BUNDLE") or bundles.DEFAULT_BUNDLE)
+    started = _started()
+    if started.done():
+        started.result()
+
+
+def reader() -> Reader:
+    """The reader of that bundle, shared by all sessions; waits until it is loaded.
+
+    Raises:
+        model.inference.card.BundleError: as `begin` does.
+    """
+    return _started().result()
+
+
+def _started() -> Future[Reader]:
+    folder = chosen()
     # Two sessions that open at once would each build an interpreter; the second one waits here for the first.
     with _FIRST_LOAD:
         return _load(str(folder), _changed(folder))
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _load(folder: str, changed: int) -> Reader:
+def _load(folder: str, changed: int) -> Future[Reader]:
     """`changed` is in the key so that a bundle that was trained anew is loaded anew."""
     _give_freed_memory_back()
-    bundle = bundles.load(Path(folder))
-    return Reader(bundle)
+    card = read_card(Path(folder))
+    # Before the page stands, as it says so of a file that was damaged or replaced; the rest can wait.
+    read_checked(Path(folder) / MODEL_FILE, card.sha256, card.title)
+    loaded: Future[Reader] = Future()
+    threading.Thread(target=_build, args=(Path(folder), loaded), daemon=True).start()
+    return loaded
 
 
-def prepare_dicom() -> None:
-    """Import pydicom, which takes 0.5 s, while the visitor looks for a file.
+def _build(folder: Path, loaded: Future[Reader]) -> None:
+    """What a first reading needs, while the visitor looks for a file."""
+    try:
+        from model.inference import bundle
+        from model.inference.reader import Reader
 
-    Not at once: the browser is still fetching parts of the page, and an import keeps the server from sending them.
-    """
+        loaded.set_result(Reader(bundle.load(folder)))
+    except BaseException as error:
+        loaded.set_exception(error)
+        return
+    for name in NEEDED:
+        importlib.import_module(name)
     if DICOM not in sys.modules:
+        # Not at once: the browser still fetches parts of the page, and an import keeps the server from sending them.
         timer = threading.Timer(PATIENCE, importlib.import_module, (DICOM,))
         timer.daemon = True
         timer.start()

@@ -1,25 +1,21 @@
-"""The readings of one session: kept while the page is open, bounded, never shared between sessions."""
+"""Uploaded files -> items of a session's shelf; one bad file never takes the page away."""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interface.pictures import for_display, to_grey
+from interface.shelf import MOST_ITEMS, Item, Read, Refused, Shelf
 from model.inference import archive
 from model.inference.radiograph import Radiograph, Unreadable, decode
-from model.inference.reader import REFUSED, Reader, Reading
+from model.inference.reader import REFUSED, Reader
 from model.inference.screening import MENDING
 
-# A session keeps no more than this many pictures: about 25 MB at most.
-MOST_ITEMS = 24
 UNEXPECTED = (
     "This file could not be read because of a fault in the program, not in your file; "
     "the server's log has the details. Other files can still be read."
@@ -37,94 +33,28 @@ class Upload(Protocol):
         """The file's content."""
 
 
-@dataclass(frozen=True)
-class Read:
-    """A file that was read.
+def take(shelf: Shelf, uploads: Iterable[Upload], reader: Reader) -> list[str]:
+    """Read files, as many as a session keeps. Refusals of earlier files go: they have been seen.
 
-    Attributes:
-        name: the file's own name, for this session's eyes only.
-        picture: (H, W) uint8 grey for display, no side above `pictures.LONGEST_SIDE`.
-        seen: (S, S) uint8, the picture as the network received it.
-        reading: what the network made of it.
+    Args:
+        shelf: where they are put.
+        uploads: the files; a ZIP archive stands for the files in it.
+        reader: of the loaded bundle.
+
+    Returns:
+        Ids of those that could be read.
     """
-
-    name: str
-    picture: NDArray[np.uint8]
-    seen: NDArray[np.uint8]
-    reading: Reading
-
-    @property
-    def stem(self) -> str:
-        """The name without folders and ending, for the files to download."""
-        return PurePath(self.name.replace("\\", "/")).stem or "radiograph"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file that was not read, and why in one sentence.
-
-    Attributes:
-        name: the file's own name.
-        error: the sentence.
-        mended: the picture turned or inverted so that it could be read; None where that does not help.
-    """
-
-    name: str
-    error: str
-    mended: Radiograph | None = None
-
-
-Item = Read | Refused
-
-
-@dataclass
-class Shelf:
-    """Items in the order of arrival.
-
-    Attributes:
-        items: by the upload's id.
-        left_out: how many of the files that came last were more than a session keeps.
-    """
-
-    items: dict[str, Item] = field(default_factory=dict)
-    left_out: int = 0
-
-    def readings(self) -> dict[str, Read]:
-        """What was read."""
-        return {key: item for key, item in self.items.items() if isinstance(item, Read)}
-
-    def refusals(self) -> dict[str, Refused]:
-        """What was not."""
-        return {key: item for key, item in self.items.items() if isinstance(item, Refused)}
-
-    def put(self, key: str, item: Item) -> None:
-        """Add an item; where the shelf is full the oldest makes room."""
-        self.items.pop(key, None)
-        while len(self.items) >= MOST_ITEMS:
-            del self.items[next(iter(self.items))]
-        self.items[key] = item
-
-    def take(self, uploads: Iterable[Upload], reader: Reader) -> list[str]:
-        """Read files, as many as a session keeps. Refusals of earlier files go: they have been seen.
-
-        Args:
-            uploads: the files; a ZIP archive stands for the files in it.
-            reader: of the loaded bundle.
-
-        Returns:
-            Ids of those that could be read.
-        """
-        for key in self.refusals():
-            del self.items[key]
-        taken: list[str] = []
-        self.left_out = 0
-        for key, name, load in files(uploads):
-            if len(taken) == MOST_ITEMS:
-                self.left_out += 1
-                continue
-            taken.append(key)
-            self.put(key, read(name, load, reader))
-        return [key for key in taken if key in self.readings()]
+    for key in shelf.refusals():
+        del shelf.items[key]
+    taken: list[str] = []
+    shelf.left_out = 0
+    for key, name, load in files(uploads):
+        if len(taken) == MOST_ITEMS:
+            shelf.left_out += 1
+            continue
+        taken.append(key)
+        shelf.put(key, read(name, load, reader))
+    return [key for key in taken if key in shelf.readings()]
 
 
 def files(uploads: Iterable[Upload]) -> Iterator[tuple[str, str, archive.Load]]:

@@ -1,8 +1,13 @@
-"""Parts of pages that several of them show: the session's shelf, the loaded reader, the picture at hand."""
+"""Parts of pages that several of them show: the session's shelf, the loaded reader, the picture at hand.
+
+What reads a picture is imported where it is used: NumPy and OpenCV come with it, and the first page must stand before
+they are imported.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -10,10 +15,12 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from interface import loading, session
-from interface.session import Read, Refused, Shelf, read, read_radiograph
-from model.inference.bundle import BundleError
-from model.inference.reader import Reader
+from interface import loading
+from interface.shelf import Read, Refused, Shelf
+from model.inference.card import BundleError
+
+if TYPE_CHECKING:  # imported by the thread that loads the network, after the page stands
+    from model.inference.reader import Reader
 
 SAMPLE_KEY = "sample"
 
@@ -40,6 +47,15 @@ def shelf() -> Shelf:
     return found
 
 
+def bundle_or_stop() -> None:
+    """Begin to load the network; where there is none, a sentence, and the page ends there."""
+    try:
+        loading.begin()
+    except BundleError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
 def reader_or_stop() -> Reader:
     """The shared reader; where there is none, a sentence, and the page ends there."""
     try:
@@ -55,11 +71,14 @@ def read_uploads(key: str) -> None:
     Streamlit keeps uploaded files until the session ends, even when their uploader is gone, and ten raw DICOM files
     can have 300 MB; so they are taken out by hand, as Streamlit itself does for recorded sound.
     """
+    from interface import session
+
     files = st.session_state[key] or []
     try:
-        new = shelf().take(files, loading.reader())
+        reader = loading.reader()
     except BundleError:
-        return  # the page says so when it comes to `reader_or_stop`
+        return  # the page says so when it comes to `bundle_or_stop`
+    new = session.take(shelf(), files, reader)
     if new:
         st.session_state.chosen = new[0]
     forget_uploads(files)
@@ -75,25 +94,31 @@ def forget_uploads(files: Sequence[UploadedFile]) -> None:
 
 def expand(files: Sequence[UploadedFile]) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Uploaded files, and those in uploaded ZIP archives, as names and functions that give the content."""
+    from interface import session
+
     for _, name, load in session.files(files):
         yield name, load
 
 
 def read_mended(key: str) -> None:
     """Read the mended picture of a refused file in its place."""
+    from interface import session
+
     item = shelf().items.get(key)
     if isinstance(item, Refused) and item.mended is not None:
-        shelf().put(key, read_radiograph(item.name, item.mended, loading.reader()))
+        shelf().put(key, session.read_radiograph(item.name, item.mended, loading.reader()))
         st.session_state.chosen = key
 
 
 def read_sample() -> bool:
     """Put the sample radiograph on the shelf and choose it; a sentence where it can't be found."""
+    from interface import session
+
     data = loading.sample()
     if data is None:
         st.warning(loading.NO_SAMPLE, icon=":material/info:")
         return False
-    shelf().put(SAMPLE_KEY, read(loading.SAMPLE, lambda: data, reader_or_stop()))
+    shelf().put(SAMPLE_KEY, session.read(loading.SAMPLE, lambda: data, reader_or_stop()))
     st.session_state.chosen = SAMPLE_KEY
     return True
 

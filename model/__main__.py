@@ -19,6 +19,7 @@ from typing import BinaryIO, TextIO
 from model import __version__
 from model.inference import archive, rendering, report
 from model.inference import bundle as bundles
+from model.inference.card import BundleError, Card, chosen, read_card
 from model.inference.formats import DEFAULT_LIMITS
 from model.inference.radiograph import Radiograph, Unreadable, decode
 from model.inference.reader import REFUSED, Reader, Reading, refused
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return _card(options) if options.command == "card" else _read(options, parser)
-    except bundles.BundleError as error:
+    except BundleError as error:
         print(error, file=sys.stderr)
         return NONE_READ
     except KeyboardInterrupt:
@@ -78,8 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _card(options: argparse.Namespace) -> int:
-    folder = Path(options.bundle or os.environ.get("CXR_BUNDLE") or bundles.DEFAULT_BUNDLE)
-    card = bundles.read_card(folder)
+    folder = chosen(options.bundle)
+    card = read_card(folder)
     print((folder / "card.json").read_text(encoding="utf-8").rstrip() if options.json else report.describe(card))
     return READ
 
@@ -169,7 +170,7 @@ def _load(path: Path) -> bytes:
         raise Unreadable(f"The file can't be opened ({error.strerror}): check who may read it.") from None
 
 
-def _open(out: Path | None, card: bundles.Card, stack: ExitStack) -> report.Write:
+def _open(out: Path | None, card: Card, stack: ExitStack) -> report.Write:
     if out is not None:
         table = out.suffix.lower() == ".csv"
         return stack.enter_context(report.csv_table(out, card.classes) if table else report.json_lines(out))

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from interface import batch, view, words
-from model.inference.bundle import Card
+from model.inference.card import Card
 from model.inference.reader import Reader
 
 TILES = 60

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from interface import charts, view, words
-from model.inference.bundle import Card
+from model.inference.card import Card
 
 ROLES = {
     "internal": ("Internal", "Pictures of the same sources as the training, but of other patients."),

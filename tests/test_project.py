@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import model
-from model.inference.bundle import DEFAULT_BUNDLE, read_card
+from model.inference.card import DEFAULT_BUNDLE, read_card
 from scripts import readme_figures
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.inference import quality
-from model.inference.bundle import Bundle, Card, OperatingPoint
+from model.inference.bundle import Bundle
+from model.inference.card import Card, OperatingPoint
 from model.inference.lungs import Lungs
 from model.inference.radiograph import Radiograph, Unreadable
 from model.inference.rendering import evidence

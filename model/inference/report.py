@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from model.inference.bundle import Card
+from model.inference.card import Card
 
 Record = dict[str, Any]
 Write = Callable[[Record], None]

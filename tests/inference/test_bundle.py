@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from model.inference import bundle as bundles
-from model.inference.bundle import Bundle, BundleError
+from model.inference.bundle import Bundle
+from model.inference.card import DEFAULT_BUNDLE, BundleError, read_card
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -154,7 +155,7 @@ CONTRADICTIONS: dict[str, Change] = {
 def test_a_card_that_contradicts_itself_is_refused(copy: Path, name: str) -> None:
     change_card(copy, CONTRADICTIONS[name])
     with pytest.raises(BundleError, match="contradicts itself"):
-        bundles.read_card(copy)
+        read_card(copy)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_a_card_of_another_network_is_refused(copy: Path, change: Change) -> Non
 
 
 def test_the_bundle_that_ships_is_sound() -> None:
-    if not (bundles.DEFAULT_BUNDLE / "card.json").exists():
+    if not (DEFAULT_BUNDLE / "card.json").exists():
         pytest.skip("this clone has no bundle yet")
     shipped = bundles.load()
     assert shipped.run(picture(shipped, 1)).logits.shape == (len(shipped.card.classes),)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from model.inference import bundle as bundles
-from model.inference.bundle import BundleError, Card, OperatingPoint
+from model.inference.card import BundleError, Card, OperatingPoint
 from model.inference.radiograph import Radiograph, Unreadable, decode
 from model.inference.reader import Reader, decide, refused, softmax
 from tests.conftest import draw_chest

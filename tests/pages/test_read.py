@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from interface import loading
-from interface.session import MOST_ITEMS, Read
+from interface.shelf import MOST_ITEMS, Read
 
 Picture = Callable[..., tuple[str, bytes, str]]
 

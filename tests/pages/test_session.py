@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from interface import loading, session
-from interface.session import MOST_ITEMS, UNEXPECTED, Read, Refused, Shelf
-from model.inference.bundle import BundleError
+from interface.session import UNEXPECTED, take
+from interface.shelf import MOST_ITEMS, Read, Refused, Shelf
+from model.inference.card import BundleError
 from model.inference.reader import Reader
 from tests.conftest import draw_chest
 
@@ -47,7 +48,7 @@ def reader(small_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
 
 def test_files_are_read_in_order_and_the_readable_ones_named(reader: Reader) -> None:
     shelf = Shelf()
-    assert shelf.take([File("bad"), File("good", data=png("normal")), File("too", data=png("other"))], reader) == [
+    assert take(shelf, [File("bad"), File("good", data=png("normal")), File("too", data=png("other"))], reader) == [
         "good",
         "too",
     ]
@@ -57,16 +58,16 @@ def test_files_are_read_in_order_and_the_readable_ones_named(reader: Reader) -> 
 
 def test_refusals_go_when_the_next_files_come_and_readings_stay(reader: Reader) -> None:
     shelf = Shelf()
-    shelf.take([File("bad"), File("good", data=png("normal"))], reader)
-    shelf.take([File("worse")], reader)
+    take(shelf, [File("bad"), File("good", data=png("normal"))], reader)
+    take(shelf, [File("worse")], reader)
     assert list(shelf.items) == ["good", "worse"]
 
 
 def test_a_full_shelf_lets_the_oldest_go(reader: Reader) -> None:
     shelf = Shelf()
     first = png("normal")
-    shelf.take([File(f"old{number}", data=first) for number in range(MOST_ITEMS)], reader)
-    shelf.take([File("new", data=first)], reader)
+    take(shelf, [File(f"old{number}", data=first) for number in range(MOST_ITEMS)], reader)
+    take(shelf, [File("new", data=first)], reader)
     assert len(shelf.items) == MOST_ITEMS
     assert "old0" not in shelf.items
     assert "new" in shelf.items
@@ -74,10 +75,10 @@ def test_a_full_shelf_lets_the_oldest_go(reader: Reader) -> None:
 
 def test_more_files_than_a_shelf_holds_are_counted_not_read(reader: Reader) -> None:
     shelf = Shelf()
-    shelf.take([File(str(number)) for number in range(MOST_ITEMS + 3)], reader)
+    take(shelf, [File(str(number)) for number in range(MOST_ITEMS + 3)], reader)
     assert len(shelf.items) == MOST_ITEMS
     assert shelf.left_out == 3
-    shelf.take([File("one")], reader)
+    take(shelf, [File("one")], reader)
     assert shelf.left_out == 0
 
 
@@ -92,14 +93,14 @@ def zipped(*files: tuple[str, bytes]) -> bytes:
 def test_the_pictures_of_a_zip_are_read_like_single_ones(reader: Reader) -> None:
     shelf = Shelf()
     data = zipped(("a/one.png", png("normal")), ("__MACOSX/a/._one.png", b"x"), ("two.txt", b"text"))
-    assert shelf.take([File("zip", "class.zip", data), File("good", data=png("other"))], reader) == ["zip-0", "good"]
+    assert take(shelf, [File("zip", "class.zip", data), File("good", data=png("other"))], reader) == ["zip-0", "good"]
     assert [item.name for item in shelf.items.values()] == ["one.png", "two.txt", "x.png"]
     assert list(shelf.refusals()) == ["zip-1"]
 
 
 def test_more_pictures_in_a_zip_than_a_shelf_holds_are_counted_not_read(reader: Reader) -> None:
     shelf = Shelf()
-    shelf.take([File("zip", data=zipped(*((f"{number}.png", b"x") for number in range(MOST_ITEMS + 3))))], reader)
+    take(shelf, [File("zip", data=zipped(*((f"{number}.png", b"x") for number in range(MOST_ITEMS + 3))))], reader)
     assert (len(shelf.items), shelf.left_out) == (MOST_ITEMS, 3)
 
 

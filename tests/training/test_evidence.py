@@ -14,7 +14,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import train
-from model.inference.bundle import DEFAULT_BUNDLE, read_card
+from model.inference.card import DEFAULT_BUNDLE, read_card
 from model.training import evaluation
 from model.training.evidence import command, darkcovidnet, disturbances, extras, linear, lungs, metrics, study
 from tests.conftest import ROOT, draw_chest
