@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import sys
 import threading
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from model.inference.allocation import give_freed_memory_back
 from model.inference.card import MODEL_FILE, chosen, read_card, read_checked
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _started() -> Future[Reader]:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _load(folder: str, changed: int) -> Future[Reader]:
     """`changed` is in the key so that a bundle that was trained anew is loaded anew."""
-    _give_freed_memory_back()
+    give_freed_memory_back()
     card = read_card(Path(folder))
     # Before the page stands, as it says so of a file that was damaged or replaced; the rest can wait.
     read_checked(Path(folder) / MODEL_FILE, card.sha256, card.title)
@@ -82,18 +82,6 @@ def _build(folder: Path, loaded: Future[Reader]) -> None:
         timer = threading.Timer(PATIENCE, importlib.import_module, (DICOM,))
         timer.daemon = True
         timer.start()
-
-
-def _give_freed_memory_back() -> None:
-    """Let glibc return the memory of pictures as soon as they are freed.
-
-    It raises the size from which it asks the system for a block of its own up to 32 MB as such blocks are freed, and
-    keeps smaller ones: after ten radiographs of 15 MB as floats this server held 130 MB more than it used. A fixed
-    size of 1 MB stops that. Other C libraries have no such call and need none.
-    """
-    mmap_threshold = -3
-    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
-        ctypes.CDLL(None).mallopt(mmap_threshold, 1 << 20)
 
 
 def _changed(folder: Path) -> int:

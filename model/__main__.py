@@ -19,6 +19,7 @@ from typing import BinaryIO, TextIO
 from model import __version__
 from model.inference import archive, rendering, report
 from model.inference import bundle as bundles
+from model.inference.allocation import give_freed_memory_back
 from model.inference.card import BundleError, Card, chosen, read_card
 from model.inference.formats import DEFAULT_LIMITS
 from model.inference.radiograph import Radiograph, Unreadable, decode
@@ -88,6 +89,7 @@ def _card(options: argparse.Namespace) -> int:
 def _read(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.out and options.out.suffix.lower() not in (".jsonl", ".csv"):
         parser.error(f"--out must end in .jsonl or .csv, not {options.out.suffix or 'nothing'}")
+    give_freed_memory_back()
     reader = Reader(bundles.load(options.bundle))
     card = reader.bundle.card
     if options.operating_point not in (None, *card.points):

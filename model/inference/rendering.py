@@ -66,16 +66,20 @@ def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float
         (H, W, 3) uint8 RGB; the bare picture if nothing speaks for the class.
     """
     grey = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-    picture = np.repeat(grey[:, :, None], 3, axis=2)
+    picture = cv2.merge([grey, grey, grey])
     strength = evidence(class_map)
     if strength is None:
-        return picture
+        return np.asarray(picture, dtype=np.uint8)
     height, width = grey.shape
     # Cubic and not linear, whose creases would show the grid; it overshoots a little beyond 0 and 1.
     smooth = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
-    colours = _COLOURS[np.rint(smooth * 255).astype(np.uint8)]
-    share = (smooth * np.float32(np.clip(opacity, 0, 1)))[:, :, None]
-    return np.asarray(np.rint(picture + (colours - picture.astype(np.float32)) * share), dtype=np.uint8)
+    step = cv2.convertScaleAbs(smooth, alpha=255)
+    # What a step of evidence leaves of the grey and what it adds of its colour, looked up: a slider can follow.
+    share = np.linspace(0, np.clip(opacity, 0, 1), 256, dtype=np.float32)[:, None]
+    left, added = np.repeat(1 - share, 3, axis=1), _COLOURS * share
+    steps = cv2.merge([step, step, step])
+    mixed = cv2.add(cv2.multiply(picture, cv2.LUT(steps, left[None]), dtype=cv2.CV_32F), cv2.LUT(steps, added[None]))
+    return np.asarray(cv2.convertScaleAbs(mixed), dtype=np.uint8)
 
 
 def outlined(picture: NDArray[np.uint8], lungs: Lungs) -> NDArray[np.uint8]:

@@ -154,7 +154,7 @@ def train(data: Masked, epochs: int = 90, seed: int = 1) -> keras.Model:
 
 def export(model: keras.Model) -> bytes:
     """The network as TFLite bytes, its weights stored as int8."""
-    stored = conversion.Storage("int8, first and last convolution computed in float", 8, "conv2d/|mask")
+    stored = conversion.Storage("int8, first and last convolution computed in float", 8, "conv2d/")
     return conversion.store(conversion.convert(model), stored)
 
 
