@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,8 @@ from sklearn.metrics import roc_auc_score
 import train
 from model.inference.card import DEFAULT_BUNDLE, read_card
 from model.training import evaluation
-from model.training.evidence import command, darkcovidnet, disturbances, extras, linear, lungs, metrics, study
+from model.training.evidence import ablation, command, darkcovidnet, disturbances, extras, linear, lungs, metrics, study
+from model.training.records import DatasetError
 from tests.conftest import ROOT, draw_chest
 
 PUBLISHED = ROOT / "docs" / "evidence" / "evidence.json"
@@ -248,6 +250,24 @@ def test_darkcovidnets_protocol_with_the_thumbnail(tmp_path: Path) -> None:
     assert [row["what"] for row in found["figures"]] == ["two classes", "three classes"]
     assert [row["n"] for row in found["figures"]] == [30, 45]
     assert found["figures"][1]["value"] > 1 / 3
+
+
+def test_each_row_of_the_ablation_changes_one_thing() -> None:
+    base, *others = ablation.variants("weights.h5")
+    assert len(others) >= 5
+    for variant in others:
+        changed = {key: value for key, value in asdict(variant.settings).items() if value != asdict(base.settings)[key]}
+        assert len(changed) + (variant.hold_out != base.hold_out) == 1, variant.name
+
+
+def test_a_measured_row_of_the_ablation_is_not_trained_again(tmp_path: Path) -> None:
+    variant = ablation.variants("weights.h5")[1]
+    rows = [{"source": "siim", "value": 0.75}]
+    (tmp_path / "measured.json").write_text(json.dumps({"settings": asdict(variant.settings), "rows": rows}))
+    assert ablation.train_and_measure(variant, tmp_path / "no.csv", tmp_path) == rows
+    # Other settings are another row: it goes to train, and finds no data.
+    with pytest.raises(DatasetError):
+        ablation.train_and_measure(ablation.variants("other.h5")[1], tmp_path / "no.csv", tmp_path)
 
 
 def test_randomised_weights_change_the_map() -> None:

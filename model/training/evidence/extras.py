@@ -15,15 +15,18 @@ EXTRAS = {
     ),
     "darkcovidnet.json": (
         "DarkCovidNet's protocol on its own pictures",
-        "`python -m model.training.evidence.darkcovidnet` writes it; the network's row needs five trainings",
+        "`python -m model.training.evidence.darkcovidnet --weights FILE` writes it",
     ),
     "randomisation.json": (
         "Does the heatmap depend on what was learned? (parameter randomisation, Adebayo et al. 2018)",
         "`python -m model.training.evidence.randomisation --run FOLDER` writes it from the run that the "
         "bundle came from",
     ),
-    "ablation.json": ("Ablation: one change a row, same seed and budget", "it needs trainings"),
-    "seeds.json": ("Three seeds", "it needs trainings"),
+    "ablation.json": (
+        "Ablation: one change a row, same seed and budget",
+        "`python -m model.training.evidence.ablation --weights FILE` writes it, in about an hour",
+    ),
+    "seeds.json": ("Three seeds", "the ablation writes it too"),
     "studied_errors.json": (
         "The most confident errors, looked at",
         "somebody has to look at the pictures that `confident_errors.csv` in the cache lists",
