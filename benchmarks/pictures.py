@@ -56,8 +56,9 @@ def windowed(count: int, seed: int = 0) -> Iterator[bytes]:
         )
         dataset.Rows, dataset.Columns = height, width
         dataset.PixelData = np.ascontiguousarray(whole[top : top + height, left : left + width]).tobytes()
-        dataset.WindowCenter = round(float(rng.uniform(low, high)))
-        dataset.WindowWidth = round(float(rng.uniform(0.3, 1) * (high - low))) + 1
+        # As people set them: a window that leaves no lung to be seen is refused by the input check.
+        dataset.WindowCenter = round(float(low + rng.uniform(0.3, 0.6) * (high - low)))
+        dataset.WindowWidth = round(float(rng.uniform(0.6, 1) * (high - low))) + 1
         buffer = io.BytesIO()
         dataset.save_as(buffer)
         yield buffer.getvalue()

@@ -31,7 +31,7 @@ def equip(run: Path, folder: Path, *, with_lungs: bool = True) -> None:
     data = runs.load(plan, settings, run)
     manifest = Path(plan.data)
     network = shipped.load(folder)
-    samples, features = gate.extract(network, gate.gather(manifest, data))
+    samples, features = gate.extract_cached(network, gate.gather(manifest, data), run / "gate.npz")
     screener = gate.fit(samples, features)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     files = {shipped.SCREENING_FILE: screener.to_bytes()}
@@ -41,6 +41,7 @@ def equip(run: Path, folder: Path, *, with_lungs: bool = True) -> None:
         "threshold": round(screener.threshold, 6),
         "chosen_on": "validation",
         "tested": gate.measure(screener, samples, features),
+        "curve": gate.curve(screener, samples, features),
     }
     if with_lungs:
         masked = lungs.load(manifest.parent / "lung_masks.csv")
