@@ -21,7 +21,10 @@ page = st.navigation(
         st.Page("pages/batch.py", title="Batch", icon=":material/stacks:"),
         st.Page("pages/how_it_works.py", title="How it works", icon=":material/school:"),
         st.Page("pages/prevalence.py", title="Prevalence", icon=":material/groups:"),
+        st.Page("pages/quiz.py", title="Quiz", icon=":material/quiz:"),
+        st.Page("pages/evidence.py", title="Evidence", icon=":material/query_stats:"),
         st.Page("pages/card.py", title="Data and model card", icon=":material/fact_check:"),
+        st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],
     position="top",
 )

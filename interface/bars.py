@@ -11,7 +11,6 @@ from interface.words import class_name, score
 STYLE = """<style>
 .cxr-scores {display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.6rem 0.75rem;
   align-items: center}
-  align-items: center}
 .cxr-scores b {font-variant-numeric: tabular-nums; text-align: right}
 .cxr-track {position: relative; height: 1.25rem; border-radius: 3px; overflow: hidden;
   background: color-mix(in srgb, currentColor 12%, transparent)}

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from interface import turns
+from interface.limits import in_time
 from interface.pictures import jpeg, to_grey
 from model.inference import rendering, report
 from model.inference.radiograph import Unreadable, decode
@@ -82,29 +84,33 @@ class Batch:
             else:
                 self.left_out += 1
 
-    def step(self, reader: Reader, operating_point: str | None = None) -> Row:
-        """Read the next file.
+    def step(self, reader: Reader, operating_point: str | None = None, notice: turns.Notice | None = None) -> Row:
+        """Read the next file when its turn among those of all sessions has come.
 
         Args:
             reader: of the loaded bundle.
             operating_point: name of one of the card's; default is the card's own choice.
+            notice: says on the page how long the line is.
 
         Returns:
             Its row; one bad file is a row with the reason, never the end of the batch.
         """
         start = time.perf_counter()
-        name, load = self.waiting.popleft()
-        row = read(name, load, reader, operating_point)
-        self.rows.append(row)
+        # The file leaves the queue when it was read: a script that is stopped while it waits must not lose it.
+        with turns.turn(notice):
+            name, load = self.waiting[0]
+            row = read(name, load, reader, operating_point)
+            self.waiting.popleft()
+            self.rows.append(row)
         self.seconds += time.perf_counter() - start
         return row
 
 
 def read(name: str, load: Callable[[], bytes], reader: Reader, operating_point: str | None = None) -> Row:
-    """One file -> a row; never raises for what is in the file."""
+    """One file -> a row; never raises for what is in the file. `Batch.step` has the turn for it."""
     title = reader.bundle.card.title
     try:
-        radiograph = decode(load())
+        radiograph = in_time(lambda: decode(load()))
         reading = reader.read(radiograph, operating_point)
     except Unreadable as error:
         return Row(name, {"path": name} | refused(error, title).to_dict())

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from interface import bars, words
+from interface import bars, points, viewer, whatif, words
 from interface.pictures import LONGEST_SIDE, jpeg
 from interface.shelf import Read
 from model.inference import rendering
 from model.inference.card import Card
+from model.inference.reader import DOUBTFUL, Reader, Reading, leading, redecide
 
+# Of the heatmap in the file to download; on the page the viewer has a slider of its own.
+OPACITY = 0.6
 SCORE_IS = (
     "**What a score is.** The network's answer, calibrated on pictures that it had not learned from: of those given "
     "0.70, about 70 in 100 had that label. The *operating point* is the score from which the headline says "
@@ -29,19 +33,36 @@ HEATMAP_IS = (
     "lesion. A bright part outside the lungs is a reason to distrust the reading."
 )
 
+NO_LUNGS = "No lungs were found in this picture, so they can't be covered."
+NO_SEGMENTER = "This bundle has no network that finds lungs, so they can't be covered."
 
-def show(item: Read, card: Card) -> None:
-    """Everything about one picture."""
+
+def at(item: Read, card: Card, point: str) -> Read:
+    """A picture with its reading decided at an operating point, from the scores that it has."""
+    reading = item.reading
+    return item if reading.operating_point == point else replace(item, reading=redecide(reading, card, point))
+
+
+def show(item: Read, other: Read | None, reader: Reader) -> None:
+    """Everything about one picture.
+
+    Args:
+        item: decided at the operating point of the session.
+        other: to compare it with; None for its own heatmap beside it.
+        reader: of the loaded bundle.
+    """
+    card = reader.bundle.card
     # The decision comes first in the code because it must come first on a phone, where columns follow each other.
     left, right = st.columns([1, 2], gap="medium")
     with left:
         decision(item, card)
     with right:
-        heatmap(item, card)
+        heatmap(item, other, card)
+    changes(item, reader)
 
 
 def decision(item: Read, card: Card) -> None:
-    """The headline, the class under it, the scores and the reasons."""
+    """The headline, the class under it, the scores, the operating point and the reasons."""
     reading = item.reading
     point = card.point(reading.operating_point)
     ordered = {name: reading.scores[name] for name in order(card)}
@@ -51,14 +72,16 @@ def decision(item: Read, card: Card) -> None:
         st.markdown(f"**Class: uncertain**, with {words.class_name(best)} scored highest")
     else:
         st.markdown(f"**Class: {words.class_name(reading.decision)}**")
-    st.html(bars.scores(ordered, card.positive, point.threshold, card.margin))
+    margin = card.margin * (DOUBTFUL if reading.doubtful else 1)
+    st.html(bars.scores(ordered, card.positive, point.threshold, margin))
+    points.switch(card, point.name)
     st.markdown("\n".join(f"- {words.plain(reason)}" for reason in reading.reasons))
     with st.popover("What the score is, and is not", icon=":material/help:", width="stretch"):
         st.markdown(SCORE_IS)
         st.page_link("pages/card.py", label="Data and model card", icon=":material/fact_check:")
     st.caption(
         f"{words.plain(item.name)} · read in {words.duration(reading.seconds)} by {words.plain(reading.bundle)}, "
-        f"operating point *{words.plain(point.name)}*. {words.NOT_A_DEVICE}"
+        f"operating point *{words.plain(points.label(point.name))}*. {words.NOT_A_DEVICE}"
     )
 
 
@@ -67,45 +90,45 @@ def order(card: Card) -> list[str]:
     return sorted(card.classes, key=lambda name: name != card.positive)
 
 
-def heatmap(item: Read, card: Card) -> None:
-    """The picture beside its overlay, what to show on it, and what to take home."""
-    reading, names = item.reading, order(card)
-    best = max(names, key=reading.scores.__getitem__)
-    left, right = st.columns([3, 2], gap="medium")
-    chosen = left.segmented_control(
+def heatmap(item: Read, other: Read | None, card: Card) -> None:
+    """The picture and the evidence in the viewer, and what to take home."""
+    reading = item.reading
+    chosen = st.segmented_control(
         "Heatmap: what speaks for",
-        names,
-        default=reading.decision if reading.decision in names else best,
+        order(card),
+        # At the card's own operating point: another one must not take away what the person chose to see.
+        default=leading(redecide(reading, card).decision, reading.scores),
         required=True,
         format_func=words.class_name,
         key=f"class_{reading.sha256}",
         wrap=True,
         help=HEATMAP_IS,
     )
-    percent = right.slider(
-        "Opacity of the heatmap", 0, 100, 60, 5, format="%d %%", key="opacity", persist_state="session"
-    )
-    one = reading.maps[:, :, reading.classes.index(chosen)]
-    outlined = reading.lungs is not None and st.toggle(
-        "Outline the lungs", key="outline", help="As a second, small network finds them: a guide, not a measurement."
-    )
-    side_by_side(item, one, words.class_name(chosen), percent / 100, outlined)
+    one, name = class_map(reading, chosen), words.class_name(chosen)
+    if other is None:
+        panels = [
+            viewer.Panel("The picture", "The radiograph as it was uploaded", item.picture),
+            overlaid(item, chosen),
+        ]
+    else:
+        panels = [overlaid(each, chosen, f"{each.name}: {told(each, card)}. ") for each in (item, other)]
+    viewer.show(panels, " ".join([reading.sha256, other.reading.sha256 if other else ""]))
     strength = rendering.evidence(one)
     if reading.lungs is not None and strength is not None:
         flat = reading.lungs.share_inside(np.ones_like(strength))
         st.caption(
-            f"{reading.lungs.share_inside(strength):.0%} of this evidence lies in the lungs or right beside them; "
-            f"of evidence spread evenly over the picture it would be {flat:.0%}."
+            f"{reading.lungs.share_inside(strength):.0%} of the evidence for {name} lies in the lungs or right beside "
+            f"them; of evidence spread evenly over the picture it would be {flat:.0%}."
         )
     with st.container(horizontal=True):
         st.download_button(
             "Overlay (PNG)",
-            lambda: rendering.png(rendering.overlay(item.picture, one, percent / 100)),
+            lambda: rendering.png(rendering.overlay(item.picture, one, OPACITY)),
             f"{item.stem}-{chosen}.png",
             "image/png",
             icon=":material/download:",
             on_click="ignore",
-            help=f"The picture with the heatmap, no side above {LONGEST_SIDE} pixels.",
+            help=f"The whole picture with the heatmap at {OPACITY:.0%}, no side above {LONGEST_SIDE} pixels.",
         )
         st.download_button(
             "Reading (JSON)",
@@ -117,35 +140,26 @@ def heatmap(item: Read, card: Card) -> None:
         )
 
 
-def side_by_side(item: Read, one: NDArray[np.float32], name: str, opacity: float, outlined: bool) -> None:
-    """The picture, and the same with the heatmap over it and the bar of its colours."""
-    left, right = st.columns(2, gap="small")
-    left.image(jpeg(item.picture), "The picture", "stretch", alt="The radiograph as it was uploaded")
+def class_map(reading: Reading, name: str) -> NDArray[np.float32]:
+    """(h, w) what each part of the picture added to the logit of a class."""
+    return np.asarray(reading.maps[:, :, reading.classes.index(name)])
+
+
+def told(item: Read, card: Card) -> str:
+    """A reading in a line: the headline and the score that it is about."""
+    reading = item.reading
+    return f"{words.headline(reading.decision, card.positive)}, score {words.score(reading.scores[card.positive])}"
+
+
+def overlaid(item: Read, chosen: str, before: str = "") -> viewer.Panel:
+    """A picture with the heatmap of a class, or without one and a sentence why; `before` starts its caption."""
+    one, name = class_map(item.reading, chosen), words.class_name(chosen)
     if rendering.evidence(one) is None:
-        right.image(
-            jpeg(item.picture),
-            f"No evidence for {name}, so no heatmap: no part of the picture speaks for it.",
-            "stretch",
-            alt=f"The radiograph without a heatmap: no part of it speaks for {name}",
-        )
-        return
-    overlaid = rendering.overlay(item.picture, one, opacity)
-    if outlined and item.reading.lungs is not None:
-        overlaid = rendering.outlined(overlaid, item.reading.lungs)
-    right.image(
-        jpeg(overlaid),
-        f"What speaks for {name}",
-        "stretch",
-        alt=f"The radiograph with the heatmap for {name}, which is strongest {where(one)}",
-    )
-    # The scale as it looks over grey at this opacity, which the bare colours would not show.
-    ramp = rendering.overlay(np.full((14, 256), 128.0), np.linspace(0, 1, 256, dtype=np.float32)[None], opacity)
-    right.image(
-        jpeg(ramp),
-        "From no evidence (left) to the strongest part (right), as it looks over grey",
-        "stretch",
-        alt="Colour bar of the heatmap, from no evidence on the left to the strongest part on the right",
-    )
+        caption = f"{before}No evidence for {name}, so no heatmap: no part of the picture speaks for it."
+        alt = f"The radiograph without a heatmap: no part of it speaks for {name}"
+        return viewer.Panel(caption, alt, item.picture, None, item.reading.lungs)
+    alt = f"The radiograph with the heatmap for {name}, which is strongest {where(one)}"
+    return viewer.Panel(f"{before}What speaks for {name}", alt, item.picture, one, item.reading.lungs)
 
 
 def where(one: NDArray[np.float32]) -> str:
@@ -153,3 +167,31 @@ def where(one: NDArray[np.float32]) -> str:
     y, x = divmod(int(one.argmax()), one.shape[1])
     rows, columns = ("at the top", "half-way down", "at the bottom"), ("on the left", "in the middle", "on the right")
     return f"{rows[3 * y // one.shape[0]]} {columns[3 * x // one.shape[1]]} of the picture"
+
+
+def changes(item: Read, reader: Reader) -> None:
+    """What would change the answer: the same picture in other guises, read only when the person opens this."""
+    with st.expander(
+        "What would change the answer?", icon=":material/experiment:", key="whatif_open", on_change="rerun"
+    ) as opened:
+        if opened.open:
+            experiment(item, reader)
+
+
+def experiment(item: Read, reader: Reader) -> None:
+    """The guises small and side by side, with their scores and what changed."""
+    card, reading = reader.bundle.card, item.reading
+    key = (reading.sha256, card.title)
+    kept = st.session_state.get("whatif")
+    if kept is None or kept[0] != key:
+        kept = st.session_state.whatif = (key, whatif.variants(item, reader))
+    found = [replace(one, reading=redecide(one.reading, card, reading.operating_point)) for one in kept[1]]
+    st.markdown(whatif.summary(found))
+    with st.container(horizontal=True):
+        for one in found:
+            with st.container(width=150):
+                decided, score = whatif.lines(one, found[0], card.positive)
+                st.image(jpeg(one.picture), width=150, alt=f"The radiograph, {one.name.lower()}: {decided}, {score}")
+                st.markdown(f"**{one.name}**  \n{decided}  \n{score}")
+    if reading.lungs is None:
+        st.caption(NO_LUNGS if reader.bundle.segmenter else NO_SEGMENTER)

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from interface import turns
+from interface.limits import in_time
 from interface.pictures import for_display, to_grey
 from interface.shelf import MOST_ITEMS, Item, Read, Refused, Shelf
 from model.inference import archive
@@ -36,6 +38,8 @@ class Upload(Protocol):
 def take(shelf: Shelf, uploads: Iterable[Upload], reader: Reader) -> list[str]:
     """Read files, as many as a session keeps. Refusals of earlier files go: they have been seen.
 
+    Each file waits for its own turn among those of all sessions, with a line on the page that says so.
+
     Args:
         shelf: where they are put.
         uploads: the files; a ZIP archive stands for the files in it.
@@ -48,39 +52,52 @@ def take(shelf: Shelf, uploads: Iterable[Upload], reader: Reader) -> list[str]:
         del shelf.items[key]
     taken: list[str] = []
     shelf.left_out = 0
-    for key, name, load in files(uploads):
-        if len(taken) == MOST_ITEMS:
-            shelf.left_out += 1
-            continue
-        taken.append(key)
-        shelf.put(key, read(name, load, reader))
+    notice = turns.Notice()
+    try:
+        for key, name, load in files(uploads):
+            if len(taken) == MOST_ITEMS:
+                shelf.left_out += 1
+                continue
+            taken.append(key)
+            shelf.put(key, read(name, load, reader, notice))
+    finally:
+        notice.clear()
     return [key for key in taken if key in shelf.readings()]
 
 
-def files(uploads: Iterable[Upload]) -> Iterator[tuple[str, str, archive.Load]]:
-    """Uploads, and in place of a ZIP archive the files in it: id, name and what gives the content."""
+def files(uploads: Iterable[Upload], *, folders: bool = False) -> Iterator[tuple[str, str, archive.Load]]:
+    """Uploads, and in place of a ZIP archive the files in it: id, name and what gives the content.
+
+    Args:
+        uploads: what the browser sent.
+        folders: name the folder of a file in an archive too, as "folder/name".
+    """
     for upload in uploads:
         data = upload.getvalue()
         if not archive.is_archive(data[:4]):
             yield upload.file_id, upload.name, upload.getvalue
             continue
-        for number, (name, load) in enumerate(archive.members(upload.name, io.BytesIO(data))):
+        for number, (name, load) in enumerate(archive.members(upload.name, io.BytesIO(data), folders=folders)):
             yield f"{upload.file_id}-{number}", name, load
 
 
-def read(name: str, load: archive.Load, reader: Reader) -> Item:
+def read(name: str, load: archive.Load, reader: Reader, notice: turns.Notice | None = None) -> Item:
     """A file -> an item; never raises, because one bad file must not take the page away.
+
+    It waits for its turn, and has a limited time to be unpacked in (`limits.in_time`).
 
     Args:
         name: the file's name.
         load: gives its content, or raises Unreadable.
         reader: of the loaded bundle.
+        notice: says on the page how long the line is.
 
     Returns:
         The item, refused with a sentence if the bytes are no radiograph that can be read.
     """
     try:
-        return read_radiograph(name, decode(load()), reader)
+        with turns.turn(notice):
+            return _item(name, in_time(lambda: decode(load())), reader)
     except Unreadable as error:
         return Refused(name, str(error))
     except Exception:
@@ -90,7 +107,7 @@ def read(name: str, load: archive.Load, reader: Reader) -> Item:
 
 
 def read_radiograph(name: str, radiograph: Radiograph, reader: Reader) -> Item:
-    """A decoded picture -> an item.
+    """A decoded picture -> an item, when its turn has come.
 
     Args:
         name: the file's name.
@@ -100,6 +117,11 @@ def read_radiograph(name: str, radiograph: Radiograph, reader: Reader) -> Item:
     Returns:
         The item; one that only has to be turned or inverted brings the mended picture along.
     """
+    with turns.turn():
+        return _item(name, radiograph, reader)
+
+
+def _item(name: str, radiograph: Radiograph, reader: Reader) -> Item:
     reading = reader.read(radiograph)
     if reading.decision == REFUSED:
         return Refused(name, " ".join(reading.reasons), _mend(radiograph, reading.kind))

@@ -15,14 +15,15 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from interface import loading
+from interface import leaving, loading, uploads
 from interface.shelf import Read, Refused, Shelf
-from model.inference.card import BundleError
+from model.inference.card import BundleError, Card, chosen, read_card
 
 if TYPE_CHECKING:  # imported by the thread that loads the network, after the page stands
     from model.inference.reader import Reader
 
 SAMPLE_KEY = "sample"
+uploads.keep_in_memory()  # every page imports this module before it shows an uploader
 
 
 def through_app() -> None:
@@ -31,6 +32,7 @@ def through_app() -> None:
     It does so for the first visitor of a server who follows a link to a page, because a folder `pages` beside app.py
     once was the way to say what the pages are, and it learns of `st.navigation` only from running app.py.
     """
+    leaving.clean_up_after_this_visitor()
     first = not st.session_state.get("through_app")
     st.session_state.through_app = True
     # At the start of a session only: a rerun later would lose the click on a button.
@@ -56,6 +58,12 @@ def bundle_or_stop() -> None:
         st.stop()
 
 
+def card_or_stop() -> Card:
+    """The card of the bundle, which needs no network; where there is none, a sentence, and the page ends there."""
+    bundle_or_stop()
+    return read_card(chosen())
+
+
 def reader_or_stop() -> Reader:
     """The shared reader; where there is none, a sentence, and the page ends there."""
     try:
@@ -73,15 +81,18 @@ def read_uploads(key: str) -> None:
     """
     from interface import session
 
-    files = st.session_state[key] or []
+    # After a lost connection some are only names: their content went with it.
+    files = [file for file in st.session_state[key] or [] if isinstance(file, UploadedFile)]
     try:
         reader = loading.reader()
     except BundleError:
         return  # the page says so when it comes to `bundle_or_stop`
-    new = session.take(shelf(), files, reader)
-    if new:
-        st.session_state.chosen = new[0]
-    forget_uploads(files)
+    try:
+        new = session.take(shelf(), files, reader)
+        if new:
+            st.session_state.chosen = new[0]
+    finally:
+        forget_uploads(files)  # also where the visitor went away while the files waited for their turn
 
 
 def forget_uploads(files: Sequence[UploadedFile]) -> None:
@@ -92,11 +103,11 @@ def forget_uploads(files: Sequence[UploadedFile]) -> None:
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def expand(files: Sequence[UploadedFile]) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Uploaded files, and those in uploaded ZIP archives, as names and functions that give the content."""
+def expand(files: Sequence[UploadedFile], *, folders: bool = False) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Uploaded files, and those in uploaded ZIP archives, as names (see `session.files`) and what gives the content."""
     from interface import session
 
-    for _, name, load in session.files(files):
+    for _, name, load in session.files(files, folders=folders):
         yield name, load
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from interface import view, words
+from interface import points, view, viewer, words
 from interface.shelf import MOST_ITEMS, Read, Refused
 
 FIRST_VISIT = (
@@ -24,6 +24,7 @@ FIRST_VISIT = (
         "when you close the page or press *Forget all*.",
     ),
 )
+CONSENT = "It must not decide how a person is treated."
 
 
 def uploader() -> None:
@@ -49,7 +50,7 @@ def uploader() -> None:
         if st.button("Try a sample radiograph", icon=":material/radiology:", width="stretch", key="try_sample"):
             view.read_sample()
         if shelf.items:
-            st.button("Forget all", icon=":material/delete:", width="stretch", key="forget", on_click=shelf.items.clear)
+            st.button("Forget all", icon=":material/delete:", width="stretch", key="forget", on_click=forget)
     if shelf.left_out:
         st.warning(
             f"That was more than this page keeps: the first {MOST_ITEMS} files were read, {shelf.left_out} were not. "
@@ -58,9 +59,15 @@ def uploader() -> None:
         )
 
 
+def forget() -> None:
+    """Every picture of the session, and what was tried with one."""
+    view.shelf().items.clear()
+    st.session_state.pop("whatif", None)
+
+
 @st.fragment
 def results() -> None:
-    """Everything about the chosen picture; moving the slider runs this part alone, and never the network."""
+    """Everything about the chosen picture; a choice in it runs this part alone, and never the network."""
     shelf = view.shelf()
     if not shelf.items:
         first_visit()
@@ -71,10 +78,14 @@ def results() -> None:
     # Here and not above, as in interface/view.py.
     from interface import result
 
-    result.show(choose(readings), view.reader_or_stop().bundle.card)
+    reader = view.reader_or_stop()
+    point = points.chosen(reader.bundle.card)
+    item, other = choose({key: result.at(item, reader.bundle.card, point) for key, item in readings.items()})
+    result.show(item, other, reader)
 
 
 def first_visit() -> None:
+    viewer.prepare()
     for column, (title, text) in zip(st.columns(len(FIRST_VISIT)), FIRST_VISIT, strict=True):
         with column.container(border=True, height="stretch"):
             st.subheader(title, anchor=False)
@@ -97,30 +108,54 @@ def refusals(refused: dict[str, Refused]) -> None:
             )
 
 
-def choose(readings: dict[str, Read]) -> Read:
-    """The picture to show; a selector where there are several."""
+def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
+    """The picture to show and the one to compare it with, if any; selectors where there are several."""
     keys = list(readings)
     current = st.session_state.get("chosen")
     if current not in readings:
         current = keys[-1]
+    other = None
     if len(keys) > 1:
         labels = {
             key: f"{number}. {item.name}: {words.decision_name(item.reading.decision)}"
             for number, (key, item) in enumerate(readings.items(), 1)
         }
-        current = st.selectbox(
+        left, right = st.columns(2, gap="medium")
+        current = left.selectbox(
             f"Picture ({len(keys)} in this session)", keys, keys.index(current), format_func=labels.__getitem__
         )
+        other = right.selectbox(
+            "Compare with",
+            [key for key in keys if key != current],
+            None,
+            format_func=labels.__getitem__,
+            placeholder="Another picture, such as one of another day",
+            key="compare",
+        )
     st.session_state.chosen = current
-    return readings[current]
+    return readings[current], readings.get(other) if other else None
+
+
+def notice() -> None:
+    """What this is not, until the person says that they know; nothing waits for it."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="notice"):
+        st.markdown(f":material/info: **{words.NOT_A_DEVICE}** {CONSENT}", width="stretch")
+        st.button("I understand", key="acknowledge", on_click=acknowledge)
+
+
+def acknowledge() -> None:
+    st.session_state.acknowledged = True
 
 
 view.through_app()
 st.title("Chest X-ray reader")
+acknowledged = st.session_state.get("acknowledged", False)
 st.markdown(
     "A ResNet50 looks at a frontal chest radiograph and says whether it sees a **COVID-19 pattern**, another lung "
-    f"disease or neither, how sure it is, and where its score came from. {words.NOT_A_DEVICE}"
+    f"disease or neither, how sure it is, and where its score came from. {words.NOT_A_DEVICE if acknowledged else ''}"
 )
+if not acknowledged:
+    notice()
 view.bundle_or_stop()
 uploader()
 results()

@@ -46,13 +46,16 @@ def is_archive(start: bytes) -> bool:
     return start.startswith(_STARTS)
 
 
-def members(name: str, file: BinaryIO, limits: ArchiveLimits | None = None) -> Iterator[tuple[str, Load]]:
+def members(
+    name: str, file: BinaryIO, limits: ArchiveLimits | None = None, *, folders: bool = False
+) -> Iterator[tuple[str, Load]]:
     """The files in an archive, without folders, hidden ones and what macOS adds.
 
     Args:
         name: of the archive, given to what is wrong with the archive as a whole.
         file: the archive, seekable; stays in use until the last function was called.
         limits: by default those of `ArchiveLimits`.
+        folders: name the folder that a file lies in too, as "folder/name".
 
     Yields:
         A bare name, fit to be shown, and a function that unpacks the file; it raises Unreadable with a sentence if
@@ -71,7 +74,9 @@ def members(name: str, file: BinaryIO, limits: ArchiveLimits | None = None) -> I
     for number, one in enumerate(found[: limits.members], 1):
         total += one.file_size
         enough = total <= limits.bytes
-        yield clean(one.filename) or f"file {number}", partial(_load, archive, one, limits) if enough else _TOO_LARGE
+        shown = clean(one.filename) or f"file {number}"
+        folder = clean(one.filename.replace("\\", "/").rpartition("/")[0]) if folders else ""
+        yield f"{folder}/{shown}" if folder else shown, partial(_load, archive, one, limits) if enough else _TOO_LARGE
     if len(found) > limits.members:
         left = len(found) - limits.members
         sentence = f"The ZIP archive holds more than {limits.members} files, and {left} were left out: pack fewer."

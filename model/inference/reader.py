@@ -47,6 +47,8 @@ class Reading:
         notes: sentences on the quality of the picture; they stand in `reasons` too.
         lungs: where they are; None where they were not looked for or not found.
         in_lungs: share of the evidence for the decided class that lies in them; None without lungs or evidence.
+        remarks: what the decoder noted; it stands in `reasons` too.
+        doubtful: a note on the quality makes the reading less certain.
     """
 
     decision: str
@@ -63,6 +65,8 @@ class Reading:
     notes: tuple[str, ...] = ()
     lungs: Lungs | None = None
     in_lungs: float | None = None
+    remarks: tuple[str, ...] = ()
+    doubtful: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The reading as JSON holds it, without the maps."""
@@ -110,32 +114,58 @@ class Reader:
             return replace(
                 refused(seen.reason, card.title, radiograph.sha256, time.perf_counter() - start), kind=seen.kind
             )
-        scores = softmax(found.logits, card.temperature)
         lungs = self.bundle.segmenter.find(radiograph) if examine and self.bundle.segmenter else None
         notes = quality.notes(radiograph, seen, lungs) if examine else ()
-        doubtful = any(note.lessens for note in notes)
-        decision, reasons = decide(card, point, scores, card.margin * (DOUBTFUL if doubtful else 1))
-        judged = leading(decision, scores_by_name(card, scores))
-        in_lungs = _in_lungs(found.maps[:, :, card.classes.index(judged)], lungs)
-        if in_lungs is not None and in_lungs < 0.5 and judged != NORMAL:
-            reasons.append(OUTSIDE)
-        sentences = tuple(note.sentence for note in notes)
-        return Reading(
-            decision=decision,
-            scores=scores_by_name(card, scores),
+        undecided = Reading(
+            decision=UNCERTAIN,
+            scores=scores_by_name(card, softmax(found.logits, card.temperature)),
             logits=scores_by_name(card, found.logits),
             maps=found.maps,
             classes=card.classes,
             operating_point=point.name,
-            reasons=(*reasons, *sentences, *radiograph.notes),
-            seconds=time.perf_counter() - start,
+            reasons=(),
+            seconds=0.0,
             bundle=card.title,
             sha256=radiograph.sha256,
             kind=seen.kind if seen else "",
-            notes=sentences,
+            notes=tuple(note.sentence for note in notes),
             lungs=lungs if lungs is not None and lungs.found else None,
-            in_lungs=in_lungs,
+            remarks=radiograph.notes,
+            doubtful=any(note.lessens for note in notes),
         )
+        return replace(redecide(undecided, card, point.name), seconds=time.perf_counter() - start)
+
+
+def redecide(reading: Reading, card: Card, operating_point: str | None = None) -> Reading:
+    """Decide again from the scores that a reading has, at another operating point, without running the network.
+
+    Args:
+        reading: by the bundle that the card describes.
+        card: with the operating points.
+        operating_point: name of one of them; default is the card's own choice.
+
+    Returns:
+        The reading as `Reader.read` would give it at that operating point; a refused one as it is.
+
+    Raises:
+        BundleError: there is no such operating point.
+    """
+    point = card.point(operating_point)
+    if reading.decision == REFUSED:
+        return reading
+    scores = np.array([reading.scores[name] for name in card.classes])
+    decision, reasons = decide(card, point, scores, card.margin * (DOUBTFUL if reading.doubtful else 1))
+    judged = leading(decision, reading.scores)
+    in_lungs = _in_lungs(reading.maps[:, :, card.classes.index(judged)], reading.lungs)
+    if in_lungs is not None and in_lungs < 0.5 and judged != NORMAL:
+        reasons.append(OUTSIDE)
+    return replace(
+        reading,
+        decision=decision,
+        operating_point=point.name,
+        reasons=(*reasons, *reading.notes, *reading.remarks),
+        in_lungs=in_lungs,
+    )
 
 
 def leading(decision: str, scores: dict[str, float]) -> str:
@@ -145,7 +175,7 @@ def leading(decision: str, scores: dict[str, float]) -> str:
 
 def _in_lungs(class_map: NDArray[np.float32], lungs: Lungs | None) -> float | None:
     strength = evidence(class_map)
-    return None if strength is None or lungs is None or not lungs.found else lungs.share_inside(strength)
+    return None if strength is None or lungs is None else lungs.share_inside(strength)
 
 
 def refused(error: Unreadable | str, bundle: str = "", sha256: str = "", seconds: float = 0.0) -> Reading:

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.inference.lungs import Lungs
-
 # matplotlib's inferno, which OpenCV has built in: as light as strong, also for the colour-blind and in print. Jet
 # would draw borders where there are none (Borland and Taylor 2007, doi:10.1109/MCG.2007.323435).
 _COLOURS: NDArray[np.uint8] = np.asarray(
@@ -17,6 +15,8 @@ _COLOURS: NDArray[np.uint8] = np.asarray(
 )
 # Mild compression: half the file of none, in a fifth of the time that the strongest takes.
 _PNG_LEVEL = 3
+# OpenCV writes blue first.
+_TO_BLUE_FIRST = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
 
 def evidence(class_map: NDArray[np.float32]) -> NDArray[np.float32] | None:
@@ -70,10 +70,7 @@ def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float
     strength = evidence(class_map)
     if strength is None:
         return np.asarray(picture, dtype=np.uint8)
-    height, width = grey.shape
-    # Cubic and not linear, whose creases would show the grid; it overshoots a little beyond 0 and 1.
-    smooth = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
-    step = cv2.convertScaleAbs(smooth, alpha=255)
+    step = _steps(strength, *grey.shape)
     # What a step of evidence leaves of the grey and what it adds of its colour, looked up: a slider can follow.
     share = np.linspace(0, np.clip(opacity, 0, 1), 256, dtype=np.float32)[:, None]
     left, added = np.repeat(1 - share, 3, axis=1), _COLOURS * share
@@ -82,22 +79,29 @@ def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float
     return np.asarray(cv2.convertScaleAbs(mixed), dtype=np.uint8)
 
 
-def outlined(picture: NDArray[np.uint8], lungs: Lungs) -> NDArray[np.uint8]:
-    """Draw the outlines of the lungs.
+def layer(class_map: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8] | None:
+    """The colours of the evidence alone, to lay over the picture elsewhere: as `overlay` does it at full opacity.
 
     Args:
-        picture: (H, W, 3) RGB.
-        lungs: of the same radiograph.
+        class_map: (h, w) what each cell added to the logit.
+        height: in pixels; it may be far less than the picture's, as the colours have no edges.
+        width: in pixels.
 
     Returns:
-        (H, W, 3) uint8 RGB, a copy.
+        (height, width, 4) uint8 RGBA, as opaque as the evidence is strong; None if nothing speaks for the class.
     """
-    height, width = picture.shape[:2]
-    drawn, thin = picture.copy(), max(1, round(max(height, width) / 500))
-    # A light line with a dark rim is seen on black, on white and on every colour of the heatmap.
-    for colour, thickness in (((0, 0, 0), 3 * thin), ((120, 220, 255), thin)):
-        cv2.polylines(drawn, lungs.outline(height, width), True, colour, thickness, cv2.LINE_AA)
-    return drawn
+    strength = evidence(class_map)
+    if strength is None:
+        return None
+    step = _steps(strength, height, width)
+    return np.dstack([_COLOURS[step], step])
+
+
+def _steps(strength: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    """Evidence from 0 to 255, enlarged smoothly."""
+    # Cubic and not linear, whose creases would show the grid; it overshoots a little beyond 0 and 1.
+    smooth = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
+    return np.asarray(cv2.convertScaleAbs(smooth, alpha=255), dtype=np.uint8)
 
 
 def colour_bar(width: int = 256, height: int = 16) -> NDArray[np.uint8]:
@@ -118,7 +122,7 @@ def png(picture: NDArray[Any]) -> bytes:
     """Encode a picture as PNG.
 
     Args:
-        picture: (H, W) grey or (H, W, 3) RGB, 0 to 255.
+        picture: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, 0 to 255.
 
     Returns:
         The file.
@@ -130,6 +134,6 @@ def png(picture: NDArray[Any]) -> bytes:
         raise ValueError(f"a picture of shape {picture.shape} can't be written as PNG")
     values = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     if values.ndim == 3:
-        values = np.ascontiguousarray(values[:, :, ::-1])  # OpenCV writes blue first
+        values = np.asarray(cv2.cvtColor(values, _TO_BLUE_FIRST[values.shape[2]]), dtype=np.uint8)
     _, coded = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
     return coded.tobytes()

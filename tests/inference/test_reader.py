@@ -12,10 +12,12 @@ import pytest
 
 from model.inference import bundle as bundles
 from model.inference.card import BundleError, Card, OperatingPoint
+from model.inference.lungs import Lungs
 from model.inference.radiograph import Radiograph, Unreadable, decode
-from model.inference.reader import Reader, decide, refused, softmax
+from model.inference.reader import OUTSIDE, Reader, Reading, decide, redecide, refused, softmax
 from tests.conftest import draw_chest
 from tests.inference.files import encode, real
+from tests.inference.segmenting import dark_middle
 
 POINT = OperatingPoint("balanced", 0.4, "", None, None)
 CARD = Card(
@@ -165,3 +167,66 @@ def test_a_real_dicom_is_read_from_end_to_end(reader: Reader) -> None:
     reading = reader.read(decode(real("RG1_UNCR.dcm")))
     assert math.isfinite(sum(reading.logits.values()))
     assert sum(reading.scores.values()) == pytest.approx(1)
+
+
+def same(one: Reading, other: Reading) -> None:
+    """Both say the same; only the time may differ."""
+    for field in dataclasses.fields(Reading):
+        mine, its = (getattr(reading, field.name) for reading in (one, other))
+        if field.name == "lungs" and mine is not None:
+            assert np.array_equal(mine.mask, its.mask)
+        elif field.name == "maps":
+            assert np.array_equal(mine, its)
+        elif field.name != "seconds":
+            assert mine == its, field.name
+
+
+@pytest.mark.parametrize("segmented", [False, True])
+def test_deciding_again_is_reading_again(reader: Reader, segmented: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = reader.bundle.card
+    # Thresholds from one end to the other and scores that are not extreme, so that every kind of decision comes up.
+    points = {f"at_{i}": OperatingPoint(f"at_{i}", i / 20, "", None, None) for i in range(1, 20)}
+    card = dataclasses.replace(card, points=card.points | points, temperature=5.0, margin=0.3)
+    monkeypatch.setattr(reader.bundle, "card", card)
+    if segmented:
+        monkeypatch.setattr(reader.bundle, "segmenter", dark_middle())
+    seen = set()
+    for size in (96, 240):  # the small one is of doubtful quality, which widens the margin
+        for label in ("normal", "covid19"):
+            chest = draw_chest(np.random.default_rng(3), label, size)
+            radiograph = dataclasses.replace(decode(encode(chest, "PNG")), notes=("A note.",))
+            reading = reader.read(radiograph)
+            assert (reading.lungs is not None) == segmented
+            assert reading.doubtful or size > 200
+            for name in card.points:
+                fresh = reader.read(radiograph, name)
+                same(redecide(reading, card, name), fresh)
+                seen.add(fresh.decision)
+    assert {"covid19", "uncertain"} < seen
+
+
+def test_evidence_outside_the_lungs_is_judged_for_the_class_that_is_decided(reader: Reader) -> None:
+    lungs = Lungs(np.zeros((7, 7), np.float32))
+    lungs.mask[2:5, 1:3] = 1
+    maps = np.zeros((7, 7, 3), np.float32)
+    maps[3, 2, 0] = maps[3, 2, 1] = 1  # in the lungs for all but the positive class
+    maps[6, 6, 2] = 1
+    scores = {"normal": 0.5, "other": 0.1, "covid19": 0.4}
+    reading = reader.read(drawn("normal"))
+    reading = dataclasses.replace(reading, lungs=lungs, maps=maps, scores=scores, doubtful=False)
+    card = dataclasses.replace(CARD, points={"low": OperatingPoint("low", 0.1, "", None, None), "balanced": POINT})
+    low = redecide(reading, card, "low")
+    assert (low.decision, low.in_lungs) == ("covid19", 0)
+    assert OUTSIDE in low.reasons
+    card = dataclasses.replace(card, points={"balanced": dataclasses.replace(POINT, threshold=0.9)})
+    high = redecide(low, card)
+    assert (high.decision, high.in_lungs) == ("normal", 1)
+    assert OUTSIDE not in high.reasons
+
+
+def test_an_unknown_point_is_said_and_a_refusal_stays_one(reader: Reader) -> None:
+    card = reader.bundle.card
+    with pytest.raises(BundleError, match="no operating point nonsense"):
+        redecide(reader.read(drawn("normal")), card, "nonsense")
+    empty = refused("It is empty.")
+    assert redecide(empty, card) is empty

@@ -50,6 +50,16 @@ def test_the_heatmap_has_no_edges() -> None:
     assert np.abs(np.diff(found, axis=0)).max() < 12 and np.abs(np.diff(found, axis=1)).max() < 12
 
 
+@pytest.mark.parametrize("opacity", [0.3, 1.0])
+def test_the_layer_laid_over_the_picture_is_the_overlay(opacity: float) -> None:
+    found = rendering.layer(MAP, 140, 210)
+    assert found is not None and found.shape == (140, 210, 4)
+    share = found[:, :, 3:] / 255 * opacity
+    laid = GREY[:, :, None] * (1 - share) + found[:, :, :3] * share
+    assert np.abs(laid - rendering.overlay(GREY, MAP, opacity)).max() <= 1
+    assert rendering.layer(-np.ones((7, 7), np.float32), 140, 210) is None
+
+
 def test_pictures_of_eight_bits_will_do() -> None:
     assert np.array_equal(rendering.overlay(GREY.astype(np.uint8), MAP), rendering.overlay(GREY, MAP))
 
@@ -66,6 +76,9 @@ def test_png_keeps_grey_and_colours() -> None:
     colours = rendering.colour_bar(64, 8)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(rendering.png(colours)))), colours)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(rendering.png(GREY)))), GREY)
+    layer = rendering.layer(MAP, 30, 40)
+    assert layer is not None
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(rendering.png(layer)))), layer)
 
 
 def test_an_empty_picture_is_no_png() -> None:

@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
-from interface import batch
+from interface import batch, turns
 from model.inference import bundle as bundles
 from model.inference.reader import Reader
 from tests.pages.test_read import said
@@ -73,6 +74,23 @@ def test_a_batch_says_what_it_leaves_out_and_how_long_it_takes(reader: Reader, p
     assert here.seconds_left is None
     here.step(reader)
     assert here.seconds_left == pytest.approx(here.seconds * (batch.MOST_PICTURES - 1))
+
+
+def test_a_script_that_is_stopped_while_it_waits_loses_no_file(
+    reader: Reader, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.02)
+    here = filled([picture("normal", 1)])
+
+    class Gone(turns.Notice):
+        def __call__(self, ahead: int) -> None:
+            raise StopException
+
+    with turns.turn(), pytest.raises(StopException):
+        here.step(reader, notice=Gone())
+    assert here.total == 1 and len(here.waiting) == 1
+    assert not here.step(reader).refused
+    assert not here.waiting and len(turns.TURNS) == 0
 
 
 def test_file_that_can_not_be_loaded_is_a_row(reader: Reader) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import loading
+from interface import loading, result, words
 from interface.shelf import MOST_ITEMS, Read
+from model.inference.reader import redecide
 
 Picture = Callable[..., tuple[str, bytes, str]]
 
@@ -26,11 +29,30 @@ def upload(app: AppTest, *files: tuple[str, bytes, str]) -> AppTest:
     return app.file_uploader[0].set_value(list(files)).run()
 
 
+def viewed(app: AppTest) -> dict[str, Any]:
+    """What the viewer was sent, empty where it was not."""
+    found = [json.loads(one.proto.json) for one in app.get("bidi_component") if one.proto.json]
+    assert len(found) < 2
+    return found[0] if found else {}
+
+
 def test_first_visit_says_what_it_is_and_is_not(app: AppTest) -> None:
     assert not app.exception
     assert "not a medical device" in said(app)
-    assert not app.image
-    assert [button.label for button in app.button] == ["Try a sample radiograph"]
+    assert not viewed(app)
+    assert [button.label for button in app.button] == ["I understand", "Try a sample radiograph"]
+
+
+def test_the_notice_waits_for_nobody_and_goes_for_good(app: AppTest, picture: Picture) -> None:
+    upload(app, picture())
+    assert app.header, "the reading waits for the notice"
+    assert said(app).count("not a medical device") == 2  # the notice, and below the scores
+    app.button(key="acknowledge").click().run()
+    assert not [button for button in app.button if button.key == "acknowledge"]
+    assert said(app).count("not a medical device") == 2  # the first sentence says it now
+    app.switch_page("pages/card.py").run()
+    app.switch_page("pages/read.py").run()
+    assert not [button for button in app.button if button.key == "acknowledge"]
 
 
 def test_a_picture_is_read_as_soon_as_it_is_there(app: AppTest, picture: Picture) -> None:
@@ -44,7 +66,9 @@ def test_a_picture_is_read_as_soon_as_it_is_there(app: AppTest, picture: Picture
     assert any("Class: " in text.value for text in app.markdown)
     for reason in item.reading.reasons:
         assert reason.split()[0] in said(app)
-    assert len(app.image) >= 2
+    shown = viewed(app)
+    assert shown["panels"][0]["caption"] == "The picture"
+    assert shown["panels"][1]["heat"] and len(shown["pictures"]) == 1
     assert [button.label for button in app.download_button] == ["Overlay (PNG)", "Reading (JSON)"]
 
 
@@ -57,17 +81,85 @@ def test_the_drawn_classes_are_told_apart(app: AppTest, picture: Picture) -> Non
     assert sum(ill) > sum(well)
 
 
-def test_opacity_and_class_do_not_run_the_network_again(app: AppTest, picture: Picture) -> None:
+def test_another_class_does_not_run_the_network_again(app: AppTest, picture: Picture) -> None:
     upload(app, picture())
     before = dict(app.session_state.shelf.items)
-    pictures = [image.value for image in app.image]
-    app.slider[0].set_value(20).run()
-    assert [image.value for image in app.image] != pictures
-    other = next(o for o in ("normal", "other", "covid19") if o != app.segmented_control[0].value)
-    app.segmented_control[0].set_value(other).run()
+    first = viewed(app)
+    chosen = next(one for one in app.segmented_control if one.label.startswith("Heatmap"))
+    other = next(o for o in ("normal", "other", "covid19") if o != chosen.value)
+    chosen.set_value(other).run()
     assert not app.exception
+    assert viewed(app)["panels"] != first["panels"]
+    assert viewed(app)["shown"] == first["shown"], "the zoom would be put back"
     after = app.session_state.shelf.items
     assert all(after[key].reading is before[key].reading for key in before)
+
+
+def test_the_operating_point_decides_anew_without_the_network(app: AppTest, picture: Picture) -> None:
+    upload(app, picture("normal", 2), picture("covid19", 1))
+    before = dict(app.session_state.shelf.items)
+    reader = loading.reader()
+    for name, point in reader.bundle.card.points.items():
+        app.segmented_control(key="op").set_value(name).run()
+        assert not app.exception
+        (item,) = (one for one in before.values() if one.name == "normal-2.png")
+        expected = redecide(item.reading, reader.bundle.card, name)
+        assert app.header[0].value == words.headline(expected.decision, "covid19")
+        for reason in expected.reasons:
+            assert words.plain(reason) in said(app)
+        assert f"the operating point, {words.score(point.threshold)}" in app.get("html")[-1].proto.body
+        assert app.query_params.get("op", reader.bundle.card.default_point) == name
+    assert all(app.session_state.shelf.items[key].reading is item.reading for key, item in before.items())
+
+
+def test_a_link_brings_its_operating_point_along(app: AppTest, picture: Picture) -> None:
+    card = loading.reader().bundle.card
+    name = next(name for name in card.points if name != card.default_point)
+    app.query_params["op"] = name
+    upload(app.run(), picture())
+    assert app.segmented_control(key="op").value == name
+    assert any(name.split("_")[0] in text.value.lower() for text in app.caption if "read in" in text.value)
+    app.switch_page("pages/card.py").run()
+    app.query_params.clear()
+    app.switch_page("pages/read.py").run()
+    assert app.segmented_control(key="op").value == name
+    assert app.query_params["op"] == name
+
+
+def test_a_link_to_an_operating_point_that_is_not_there_is_a_sentence(app: AppTest, picture: Picture) -> None:
+    app.query_params["op"] = "<b>nonsense"
+    upload(app.run(), picture())
+    assert not app.exception
+    assert "does not have" in app.warning[0].value and "<b>" not in app.warning[0].value
+    assert app.segmented_control(key="op").value == loading.reader().bundle.card.default_point
+
+
+def test_two_pictures_are_compared_with_one_class_and_one_zoom(app: AppTest, picture: Picture) -> None:
+    upload(app, picture("covid19", 1), picture("normal", 2))
+    first = viewed(app)["shown"]
+    app.selectbox(key="compare").set_value(app.selectbox(key="compare").options[0]).run()
+    assert not app.exception
+    shown = viewed(app)
+    assert [panel["caption"].split(":")[0] for panel in shown["panels"]] == ["covid19-1.png", "normal-2.png"]
+    assert len(shown["pictures"]) == 2 and shown["shown"] != first
+    assert all(
+        "score 0." in panel["caption"] or "score over" in panel["caption"] or "score under" in panel["caption"]
+        for panel in shown["panels"]
+    )
+
+
+def test_what_would_change_the_answer_is_read_when_it_is_opened(app: AppTest, picture: Picture) -> None:
+    upload(app, picture())
+    assert not app.image and "whatif" not in app.session_state
+    app.session_state.whatif_open = True
+    app.run()
+    assert not app.exception
+    assert len(app.image) == 4
+    assert all(name in said(app) for name in ("As it is", "Flipped left to right", "Brighter", "Darker"))
+    assert result.NO_SEGMENTER in said(app)
+    kept = app.session_state.whatif
+    app.run()
+    assert app.session_state.whatif is kept, "the same pictures were read again"
 
 
 def with_reading(app: AppTest, **changes: object) -> AppTest:
@@ -82,9 +174,9 @@ def test_a_class_without_evidence_gets_a_sentence_and_no_colours(app: AppTest, p
     (item,) = app.session_state.shelf.items.values()
     with_reading(app, maps=-np.abs(item.reading.maps))
     assert not app.exception
-    captions = [caption for image in app.image for caption in image.captions]
-    assert any("no part of the picture speaks for it" in caption for caption in captions)
-    assert len(app.image) == 2, "there is a colour bar without a heatmap"
+    bare, heated = viewed(app)["panels"]
+    assert "no part of the picture speaks for it" in heated["caption"]
+    assert bare["heat"] is heated["heat"] is None
 
 
 @pytest.mark.parametrize(
@@ -152,9 +244,13 @@ def test_readings_survive_a_look_at_another_page(app: AppTest, picture: Picture)
 
 def test_forget_empties_the_shelf(app: AppTest, picture: Picture) -> None:
     upload(app, picture())
+    app.session_state.whatif_open = True
+    app.run()
+    assert "whatif" in app.session_state
     app.button(key="forget").click().run()
+    assert "whatif" not in app.session_state
     assert not app.session_state.shelf.items
-    assert not app.image
+    assert not viewed(app)
 
 
 def test_too_many_files_are_said_to_be(app: AppTest, picture: Picture) -> None:

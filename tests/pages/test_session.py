@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import io
 import json
 import shutil
+import threading
+import time
 import weakref
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from streamlit.runtime.scriptrunner import StopException
 
-from interface import loading, session
+from interface import limits, loading, session, turns
 from interface.session import UNEXPECTED, take
 from interface.shelf import MOST_ITEMS, Read, Refused, Shelf
 from model.inference.card import BundleError
@@ -117,6 +122,39 @@ def test_a_fault_of_the_program_is_a_sentence_and_logs_no_name(
     assert "Jane" not in caplog.text
 
 
+def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(limits.SECONDS, "0.05")
+    monkeypatch.setattr(limits, "_given_up", [])
+    end = threading.Event()
+
+    def slow() -> bytes:
+        end.wait(20)
+        return b""
+
+    item = session.read("slow.png", slow, reader)
+    monkeypatch.delenv(limits.SECONDS)  # a busy machine may need longer for the good one
+    good = session.read("good.png", lambda: png("normal"), reader)
+    end.set()
+    assert isinstance(item, Refused) and "took more than 0.05 s" in item.error
+    assert isinstance(good, Read)
+    assert len(turns.TURNS) == 0
+
+
+def test_a_visitor_who_goes_away_while_a_file_is_read_keeps_no_turn(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise StopException
+
+    monkeypatch.setattr(session, "_item", gone)
+    shelf = Shelf()
+    with pytest.raises(StopException):
+        take(shelf, [File("one", data=png("normal")), File("two", data=png("other"))], reader)
+    assert len(turns.TURNS) == 0 and not shelf.items
+
+
 def test_a_name_becomes_a_plain_stem(reader: Reader) -> None:
     items = [session.read(name, lambda: png("normal"), reader) for name in ("C:\\scans\\one.two.dcm", "")]
     assert [item.stem for item in items if isinstance(item, Read)] == ["one.two", "radiograph"]
@@ -142,6 +180,51 @@ def test_a_bundle_trained_anew_is_loaded_and_the_old_one_let_go(
     assert loading.reader().bundle.card.version == "9.9.9"
     gc.collect()
     assert old() is None
+
+
+def test_a_bundle_replaced_while_pictures_are_read_is_the_old_or_the_new_one(
+    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(small_bundle, tmp_path / "copy"))
+    monkeypatch.setenv("CXR_BUNDLE", str(folder))
+    card = json.loads((folder / "card.json").read_text())
+    # A network that LiteRT loads as well and whose sum is another: what stands behind its end is never looked at.
+    network = (folder / "model.tflite").read_bytes() + b"new"
+    titles, sentences, stop = set(), set(), threading.Event()
+
+    def go_on_reading() -> None:
+        while not stop.is_set():
+            try:
+                item = session.read("x.png", lambda: png("normal"), loading.reader())
+            except BundleError as error:
+                sentences.add(str(error))
+                continue
+            assert isinstance(item, Read)
+            titles.add(item.reading.bundle)
+
+    with ThreadPoolExecutor(2) as pool:
+        reading = [pool.submit(go_on_reading) for _ in range(2)]
+        try:
+            _until(lambda: len(titles) == 1)
+            # In the order that hurts: between the two steps the card is the old one and the network the new.
+            (folder / "model.tflite").write_bytes(network)
+            new = card | {"version": "0.9.1", "sha256": hashlib.sha256(network).hexdigest()}
+            (folder / "card.new").write_text(json.dumps(new))
+            (folder / "card.new").replace(folder / "card.json")
+            _until(lambda: len(titles) == 2)
+        finally:
+            stop.set()
+        for one in reading:
+            one.result()
+    assert {title.split()[-1] for title in titles} == {str(card["version"]), "0.9.1"}
+    assert all(sentence.endswith(".") for sentence in sentences)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
 
 
 def test_a_damaged_bundle_is_a_sentence(small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,149 @@
+"""Pictures in the browser that a person can zoom, move, window and invert together, with the heatmap over them.
+
+The component's own files lie beside this one; no script comes from elsewhere. NumPy and OpenCV are imported where they
+are used: the first page asks for `prepare` before they are there.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from model.inference.lungs import Lungs
+
+# Pixels of the longer side of the heatmap's colours: a map of 7 x 7 cells, enlarged smoothly, has no more in it.
+HEAT_SIDE = 256
+SCALE_ALT = "Colour bar of the heatmap, from no evidence on the left to the strongest part on the right"
+SCALE_IS = "From no evidence (left) to the strongest part (right), as it looks over grey at this opacity"
+# Shares of the picture's pixels that the presets leave black and white.
+LUNGS, BONES = (0.01, 0.45), (0.4, 0.995)
+
+_FILES = Path(__file__).parent
+_mount = st.components.v2.component(
+    "chest_xray_viewer",
+    html=(_FILES / "viewer.html").read_text(encoding="utf-8"),
+    css=(_FILES / "viewer.css").read_text(encoding="utf-8"),
+    js=(_FILES / "viewer.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the pictures side by side.
+
+    Attributes:
+        caption: under the picture.
+        alt: says what the picture shows, and the result with it.
+        picture: (H, W) uint8 grey.
+        class_map: (h, w) the evidence to lay over it; None for the bare picture.
+        lungs: to outline where the person asks for it.
+    """
+
+    caption: str
+    alt: str
+    picture: NDArray[np.uint8]
+    class_map: NDArray[np.float32] | None = None
+    lungs: Lungs | None = None
+
+
+def prepare() -> None:
+    """Let the browser fetch what shows pictures while its visitor looks for a file; nothing is to be seen."""
+    _mount(key="viewer_prepared")
+
+
+def show(panels: Sequence[Panel], shown: str, key: str = "viewer") -> None:
+    """Show pictures side by side; on a phone one under the other.
+
+    Args:
+        panels: the first gives the shape of the boxes and the greys of the presets.
+        shown: what they are of; another text puts zoom and window back.
+        key: tells several viewers of a page apart.
+    """
+    _mount(key=key, data=payload(panels, shown))
+
+
+def payload(panels: Sequence[Panel], shown: str) -> dict[str, object]:
+    """What the component gets: pictures as data URLs, one that is in several panels once.
+
+    Args:
+        panels: as for `show`.
+        shown: as for `show`.
+
+    Returns:
+        What `viewer.js` reads; JSON can hold it.
+    """
+    import numpy as np
+
+    from interface.pictures import jpeg
+    from model.inference import rendering
+
+    first = panels[0].picture
+    pictures = list({id(panel.picture): panel.picture for panel in panels}.values())
+    numbers = {id(picture): number for number, picture in enumerate(pictures)}
+    ramp = rendering.layer(np.linspace(0, 1, HEAT_SIDE, dtype=np.float32)[None], 1, HEAT_SIDE)
+    assert ramp is not None
+    return {
+        "shown": shown,
+        "shape": f"{first.shape[1]} / {first.shape[0]}",
+        "windows": windows(first),
+        "pictures": [_url(jpeg(picture), "jpeg") for picture in pictures],
+        "panels": [_described(panel, numbers[id(panel.picture)]) for panel in panels],
+        "scale": {"picture": _url(rendering.png(ramp), "png"), "alt": SCALE_ALT, "caption": SCALE_IS},
+    }
+
+
+def windows(picture: NDArray[np.uint8]) -> dict[str, list[float]]:
+    """The presets of a picture, which come from its own greys because exposures differ.
+
+    Args:
+        picture: (H, W) grey.
+
+    Returns:
+        By name, the greys that become black and white, 0 to 1 and at least a tenth apart.
+    """
+    import numpy as np
+
+    counts = np.bincount(picture.ravel(), minlength=256)
+    below = np.cumsum(counts) / picture.size
+    found = {}
+    for name, shares in (("lungs", LUNGS), ("bones", BONES)):
+        low, high = (int(np.searchsorted(below, share)) / 255 for share in shares)
+        found[name] = [round(low, 3), round(max(high, low + 0.1), 3)]
+    return found
+
+
+def _described(panel: Panel, number: int) -> dict[str, object]:
+    from model.inference import rendering
+
+    height, width = panel.picture.shape
+    shrunk = HEAT_SIDE / max(height, width)
+    heat = None
+    if panel.class_map is not None:
+        heat = rendering.layer(panel.class_map, max(1, round(height * shrunk)), max(1, round(width * shrunk)))
+    return {
+        "caption": panel.caption,
+        "alt": panel.alt,
+        "picture": number,
+        "box": f"0 0 {width} {height}",
+        "heat": None if heat is None else _url(rendering.png(heat), "png"),
+        "outline": None if panel.lungs is None else _path(panel.lungs, height, width),
+    }
+
+
+def _path(lungs: Lungs, height: int, width: int) -> str:
+    """The outlines as an SVG path; every second point will do, as the mask is coarser than the picture."""
+    parts = (outline[::2, 0].tolist() for outline in lungs.outline(height, width))
+    return "".join("M" + "L".join(f"{x} {y}" for x, y in part) + "Z" for part in parts)
+
+
+def _url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
