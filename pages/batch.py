@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from interface import batch, view, words
+from interface import batch, turns, view, words
 from model.inference.card import Card
 from model.inference.reader import Reader
 
@@ -75,13 +75,15 @@ def run(reader: Reader) -> None:
         return
     bar = st.progress(0.0, "Reading")
     st.button("Stop", on_click=stop, icon=":material/stop_circle:", key="batch_stop")
+    notice = turns.Notice()
     while here.waiting:
-        here.step(reader, st.session_state.get("batch_point"))
+        here.step(reader, st.session_state.get("batch_point"), notice)
         left = here.seconds_left or 0.0
         bar.progress(
             len(here.rows) / here.total,
             f"{len(here.rows)} of {here.total} pictures, about {max(1, round(left))} s left",
         )
+    notice.clear()
     st.rerun()
 
 

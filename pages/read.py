@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import streamlit as st
 
 from interface import points, view, viewer, words
 from interface.shelf import MOST_ITEMS, Read, Refused
 
+# A raw DICOM radiograph of 3,000 by 3,000 pixels has 18.
+MOST_MEGABYTES = int(os.environ.get("CXR_UPLOAD_MEGABYTES", "20"))
 FIRST_VISIT = (
     (
         "What you get",
@@ -34,8 +38,9 @@ def uploader() -> None:
     count = st.session_state.setdefault("uploads", 0)
 
     def on_change() -> None:
-        view.read_uploads(f"files_{count}")
+        # First, because the reading may end this run of the script, and the uploader would keep its files.
         st.session_state.uploads = count + 1
+        view.read_uploads(f"files_{count}")
 
     left, right = st.columns([3, 1], vertical_alignment="bottom", gap="medium")
     with left:
@@ -44,6 +49,7 @@ def uploader() -> None:
             accept_multiple_files=True,
             key=f"files_{count}",
             on_change=on_change,
+            max_upload_size=MOST_MEGABYTES,
             help="Frontal chest radiographs of adults, one or several.",
         )
     with right:

@@ -1,0 +1,183 @@
+"""Writes docs/reliability.md from what the benchmarks measured: `python -m scripts.reliability`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS, DOCUMENT = ROOT / "benchmarks" / "results", ROOT / "docs" / "reliability.md"
+MEASURED_BY = {
+    "crowd": "python -m benchmarks.crowd --readings 5000",
+    "fuzz": "make fuzz",
+    "memory": "python -m benchmarks.memory",
+    "server": "python -m benchmarks.server",
+}
+# What breaks, what happens then, and the test that breaks it.
+CASES = (
+    (
+        "The browser is closed in the middle of an upload or a reading",
+        "The reading that runs comes to its end, those that wait leave the line within half a second, and nobody else "
+        "notices. A minute later the session's pictures, readings and downloads are taken out of the memory.",
+        "tests/test_server.py",
+    ),
+    (
+        "The connection breaks for a moment",
+        "The page comes back within a minute and finds its pictures and readings. Files that still waited for their "
+        "turn are gone: choose them again.",
+        "tests/test_server.py",
+    ),
+    (
+        "Somebody's file takes for ever to unpack",
+        "After 20 s (`CXR_SECONDS_PER_PICTURE`) it is given up with a sentence, and the next in line has its turn. "
+        "The decoder ends on its own later; while four such still run, further files are refused with a sentence.",
+        "tests/pages/test_turns.py",
+    ),
+    (
+        "The server is killed and started again",
+        "Pages that were open connect again by themselves and are empty. The server writes no file while it runs, so "
+        "none is half written; what was downloaded is safe.",
+        "tests/test_server.py",
+    ),
+    (
+        "The bundle is replaced while the server runs",
+        "Readings come from the old bundle until its card is replaced, then from the new one. A network that does not "
+        "fit its card is never used: the page says so in a sentence until both fit.",
+        "tests/pages/test_session.py",
+    ),
+    (
+        "The disk is full",
+        "The app does not notice. `python -m model read` ends with a sentence and exit code 1: of JSON lines what was "
+        "written before is kept, of a table the old file stays as it was.",
+        "tests/test_server.py",
+    ),
+    (
+        "There is no network",
+        "The app needs none: the trained network and the sample come with it, and the server calls nobody.",
+        "tests/test_server.py",
+    ),
+)
+
+
+def document(results: dict[str, dict[str, Any]]) -> str:
+    """The whole document as Markdown.
+
+    Args:
+        results: what the JSON files of `MEASURED_BY` hold, by their names.
+
+    Returns:
+        The text, with a line break at its end.
+    """
+    crowd, fuzz, memory, server = (results[name] for name in MEASURED_BY)
+    machine = crowd["machine"]
+    lines = [
+        "# Reliability",
+        "",
+        "What happens under a crowd, with damaged files, and when something breaks. Written by "
+        "`python -m scripts.reliability` from `benchmarks/results/`; the commands that measure again stand below each "
+        "part. For research and education, not a medical device.",
+        "",
+        f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB, "
+        f"{machine['system']}, Python {machine['python']}, with {crowd['bundle']}.",
+        "",
+        "## A crowd",
+        "",
+        f"{crowd['what'][0].upper()}{crowd['what'][1:]}. {len(crowd['classes'])} classes, one after the other, "
+        f"{crowd['seconds_between_classes']:g} s apart. One picture is read at a time (`CXR_READINGS_AT_ONCE`), first "
+        "come first served, and who has many pictures goes to the end of the line after each; who waits for longer "
+        "than half a second sees how many readings come first.",
+        "",
+        *targets(crowd),
+        "",
+        "| Class | Seconds from file to reading: median, 95 %, longest | Server, MB: at first, highest |",
+        "| --- | --- | --- |",
+        *(
+            f"| {number} | {times(one)} | {one['resident_mb_before_and_after_each_picture'][0]:.0f}, "
+            f"{max(one['resident_mb_before_and_after_each_picture']):.0f} |"
+            for number, one in enumerate(crowd["classes"], 1)
+        ),
+        "",
+        f"{crowd['readings_that_waited']} of {crowd['readings']} readings waited so long that the page said so.",
+    ]
+    if steady := crowd["steady"]:
+        lines += [
+            "",
+            f"After the classes, visitors came and went, {steady['sessions_at_a_time']} at a time with "
+            f"{steady['pictures_of_each']} pictures each: {steady['readings']} readings in "
+            f"{steady['seconds'] / 60:.1f} minutes. The server's memory, as the medians of equal parts of that time "
+            "after its first fifth: "
+            + ", ".join(f"{value:.0f}" for value in steady["medians_of_each_tenth_after_the_second"])
+            + " MB.",
+        ]
+    lines += [
+        "",
+        command("crowd"),
+        "",
+        "## Damaged files",
+        "",
+        f"{fuzz['inputs']:,} files of every format, damaged at random: {fuzz['outcomes']['radiograph']:,} could still "
+        f"be read, the others ended as one of {len(fuzz['outcomes']) - 1} sentences.",
+        "",
+        *targets(fuzz),
+        "",
+        command("fuzz"),
+        "",
+        "## Memory and start",
+        "",
+        f"{memory['different_pictures']} different radiographs in one process, and the app with one visitor.",
+        "",
+        *targets(memory),
+        *targets(server)[2:],
+        "",
+        f"{command('memory')} {command('server')}",
+        "",
+        "## When something breaks",
+        "",
+        "| What breaks | What happens | Tested in |",
+        "| --- | --- | --- |",
+        *(f"| {what} | {then} | `{test}` |" for what, then, test in CASES),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def targets(result: dict[str, Any]) -> list[str]:
+    """A table of what was promised and what was found."""
+    rows = [
+        f"| {name} | {'none' if row['limit'] is False else row['limit']} "
+        f"| {'none' if row['found'] is False else row['found']} | {'yes' if row['met'] else '**no**'} |"
+        for name, row in result["targets"].items()
+    ]
+    return ["| What | Limit | Found | Kept |", "| --- | --- | --- | --- |", *rows]
+
+
+def times(one: dict[str, Any]) -> str:
+    """Median, 95th percentile and maximum of a class."""
+    return ", ".join(f"{one['reading_seconds'][name]:.2f}" for name in ("p50", "p95", "p100"))
+
+
+def command(name: str) -> str:
+    """How to measure a part again."""
+    return f"`{MEASURED_BY[name]}` measures this again."
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """What the benchmarks wrote; raises FileNotFoundError where one has not run yet."""
+    return {name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in MEASURED_BY}
+
+
+def main() -> int:
+    """Bring the document up to date; exit code 1 and a sentence where a measurement is missing."""
+    try:
+        results = measured()
+    except FileNotFoundError as error:
+        name = Path(str(error.filename)).stem
+        print(f"{name}.json is not in benchmarks/results: run `{MEASURED_BY[name]}` first.", file=sys.stderr)
+        return 1
+    DOCUMENT.write_text(document(results), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
