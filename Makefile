@@ -9,7 +9,7 @@ TRAIN := .venv-train/bin/python
 TEST := .venv-test/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check train evidence bench fuzz screenshots lock clean
+.PHONY: help app test check train evidence bench fuzz screenshots release lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,12 +35,18 @@ bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/re
 	$(TEST) -m benchmarks.reading $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 	$(TEST) -m benchmarks.memory
 	$(TEST) -m benchmarks.server
+	$(TEST) -m benchmarks.cloud
+	$(TEST) -m benchmarks.crowd --readings 5000
+	$(TEST) -m scripts.reliability
 
 fuzz: .venv-test/installed ## damage 50,000 files and see that none upsets the reader
 	$(TEST) -m scripts.fuzz
 
 screenshots: .venv-test/installed ## make the pictures of the app in the documentation
 	$(TEST) scripts/screenshots.py
+
+release: test ## run every check and test, then what has to be true before a release
+	$(TEST) -m scripts.release
 
 lock: ## choose the exact versions anew (needs uv)
 	scripts/lock.sh

@@ -5,23 +5,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
-import io
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from model import __version__
-from model.inference import archive, rendering, report
+from model.inference import archive, rendering, report, resuming, sources
 from model.inference import bundle as bundles
 from model.inference.allocation import give_freed_memory_back
 from model.inference.card import BundleError, Card, chosen, read_card
-from model.inference.formats import DEFAULT_LIMITS
 from model.inference.radiograph import Radiograph, Unreadable, decode
 from model.inference.reader import REFUSED, Reader, Reading, refused
 
@@ -53,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the lines (`head`) has enough; Python must not complain while closing stdout either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READ
+    except OSError as error:
+        print(f"The readings can't be written ({error.strerror}): make room, then run it again.", file=sys.stderr)
+        # Nor must it try to write the rest to a full disk while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NONE_READ
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,8 +70,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit code: 0 if at least one picture was read, 1 if none was, 2 for wrong usage. "
         "A file that can't be read is a line with the decision 'refused' and the reason.",
     )
-    read.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture, a folder or a ZIP of them")
+    read.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="a picture, a folder or a ZIP of them, or a CSV with a column 'path'",
+    )
     read.add_argument("--out", type=Path, metavar="FILE", help="write to FILE.jsonl or FILE.csv and not to stdout")
+    read.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with FILE after an interruption: what has a line in it is not read again",
+    )
     read.add_argument("--heatmaps", type=Path, metavar="DIR", help="write a picture with its heatmap to DIR for each")
     read.add_argument("--operating-point", metavar="NAME", help="one of the card's; see `card`")
     card = commands.add_parser("card", help="print what the bundle is")
@@ -87,63 +100,54 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    if options.out and options.out.suffix.lower() not in (".jsonl", ".csv"):
-        parser.error(f"--out must end in .jsonl or .csv, not {options.out.suffix or 'nothing'}")
+    _check(options, parser)
     give_freed_memory_back()
     reader = Reader(bundles.load(options.bundle))
     card = reader.bundle.card
     if options.operating_point not in (None, *card.points):
         parser.error(f"--operating-point must be one of {', '.join(card.points)}")
-    paths = [found for path in options.paths for found in _files(path)]
-    count = 0
     with ExitStack() as stack:
         try:
+            kept = resuming.take_up(options.out, card, options.operating_point) if options.resume else resuming.Kept()
             if options.heatmaps:
                 options.heatmaps.mkdir(parents=True, exist_ok=True)
-            write = _open(options.out, card, stack)
+            write = _open(options, card, stack)
+        except resuming.ResumeError as error:
+            parser.error(str(error))
         except OSError as error:
             parser.error(f"can't write there: {error.strerror}")
-        for path, load in chain.from_iterable(map(_unpacked, _with_progress(paths, sys.stderr))):
+        if kept.left:
+            print(f"Going on behind the {kept.left.total()} lines of {options.out.name}.", file=sys.stderr)
+        lines, count = 0, kept.readings
+        for path, load in chain.from_iterable(map(sources.unpacked, _with_progress(_paths(options), sys.stderr))):
+            lines += 1
+            if kept.take(path):
+                continue
             reading, radiograph = _read_file(load, reader, options.operating_point)
             record = {"path": str(path), **reading.to_dict()}
             if options.heatmaps and radiograph:
                 record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, card.positive)
             write(record)
             count += reading.decision != REFUSED
-    if not paths:
+    if not lines:
         print("There are no files in what you named.", file=sys.stderr)
     return READ if count else NONE_READ
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """The path itself, or all files in the folder and its sub-folders by name, without hidden ones."""
-    if not path.is_dir():
-        yield path
-        return
-    for folder, below, names in os.walk(path):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+def _check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    out, heatmaps = options.out, options.heatmaps
+    if out and out.suffix.lower() not in (".jsonl", ".csv"):
+        parser.error(f"--out must end in .jsonl or .csv, not {out.suffix or 'nothing'}")
+    if options.resume and not out:
+        parser.error("--resume goes on with the file that --out names: name it")
+    if heatmaps and heatmaps.resolve() in [path.resolve() for path in options.paths]:
+        parser.error("--heatmaps must be another folder than those that are read")
 
 
-def _unpacked(path: Path) -> Iterator[tuple[Path, archive.Load]]:
-    """The file, or the files in a ZIP archive as if it were a folder, with what gives their content."""
-    try:
-        file: BinaryIO = path.open("rb") if path.is_file() else io.BytesIO()
-    except OSError:
-        file = io.BytesIO()  # `_load` says why
-    with file:
-        if not archive.is_archive(_start(file)):
-            yield path, partial(_load, path)
-            return
-        for name, load in archive.members(path.name, file):
-            yield path if name == path.name else path / name, load
-
-
-def _start(file: BinaryIO) -> bytes:
-    try:
-        return file.read(4)
-    except OSError:
-        return b""
+def _paths(options: argparse.Namespace) -> Iterator[Path]:
+    """The files to read, found as they are needed: a list of an archive's millions would fill the memory."""
+    written = frozenset(path.resolve() for path in (options.out, options.heatmaps) if path)
+    return (found for path in options.paths for found in sources.files(path, written))
 
 
 def _read_file(load: archive.Load, reader: Reader, operating_point: str | None) -> tuple[Reading, Radiograph | None]:
@@ -159,23 +163,13 @@ def _read_file(load: archive.Load, reader: Reader, operating_point: str | None) 
     return dataclasses.replace(reading, seconds=time.perf_counter() - start), radiograph
 
 
-def _load(path: Path) -> bytes:
-    try:
-        if not path.exists():
-            raise Unreadable("There is no such file: check the path.")
-        if not path.is_file():
-            raise Unreadable("This is neither a file nor a folder: choose a picture.")
-        # Before reading: a disc image of many gigabytes must not fill the memory only to be refused.
-        DEFAULT_LIMITS.check_bytes(path.stat().st_size, dicom=True)
-        return path.read_bytes()
-    except OSError as error:
-        raise Unreadable(f"The file can't be opened ({error.strerror}): check who may read it.") from None
-
-
-def _open(out: Path | None, card: Card, stack: ExitStack) -> report.Write:
+def _open(options: argparse.Namespace, card: Card, stack: ExitStack) -> report.Write:
+    out, append = options.out, options.resume
     if out is not None:
         table = out.suffix.lower() == ".csv"
-        return stack.enter_context(report.csv_table(out, card.classes) if table else report.json_lines(out))
+        return stack.enter_context(
+            report.csv_table(out, card.classes, append=append) if table else report.json_lines(out, append=append)
+        )
     return _print_line if sys.stdout.isatty() else lambda record: print(report.to_json(record), flush=True)
 
 
@@ -197,19 +191,20 @@ def _write_heatmap(folder: Path, path: Path, reading: Reading, radiograph: Radio
     return name
 
 
-def _with_progress(paths: Sequence[Path], stream: TextIO) -> Iterable[Path]:
+def _with_progress(paths: Iterable[Path], stream: TextIO) -> Iterator[Path]:
     """The paths, with a bar on the stream if it is a terminal."""
     if not stream.isatty():
         yield from paths
         return
     start = time.monotonic()
-    for number, path in enumerate(paths):
-        done = 30 * number // len(paths)
-        left = (time.monotonic() - start) / number * (len(paths) - number) if number else 0.0
-        stream.write(f"\r\x1b[K[{'#' * done}{' ' * (30 - done)}] {number} of {len(paths)}, {left:.0f} s left")
+    listed = [str(path) for path in paths]
+    for number, path in enumerate(listed):
+        done = 30 * number // len(listed)
+        left = (time.monotonic() - start) / number * (len(listed) - number) if number else 0.0
+        stream.write(f"\r\x1b[K[{'#' * done}{' ' * (30 - done)}] {number} of {len(listed)}, {left:.0f} s left")
         stream.flush()
-        yield path
-    stream.write(f"\r\x1b[K{len(paths)} files in {time.monotonic() - start:.1f} s\n")
+        yield Path(path)
+    stream.write(f"\r\x1b[K{len(listed)} files in {time.monotonic() - start:.1f} s\n")
 
 
 if __name__ == "__main__":

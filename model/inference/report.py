@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,16 +24,17 @@ def to_json(record: Record) -> str:
 
 
 @contextmanager
-def json_lines(path: Path) -> Iterator[Write]:
+def json_lines(path: Path, *, append: bool = False) -> Iterator[Write]:
     """Write records to a file, each as soon as it is there: what was read before a crash is kept.
 
     Args:
         path: is overwritten.
+        append: write behind what the file holds instead.
 
     Yields:
         The function that takes a record.
     """
-    with path.open("w", encoding="ascii") as file:
+    with path.open("a" if append else "w", encoding="ascii") as file:
 
         def write(record: Record) -> None:
             file.write(to_json(record) + "\n")
@@ -42,47 +44,83 @@ def json_lines(path: Path) -> Iterator[Write]:
 
 
 @contextmanager
-def csv_table(path: Path, classes: tuple[str, ...]) -> Iterator[Write]:
+def csv_table(path: Path, classes: tuple[str, ...], *, append: bool = False) -> Iterator[Write]:
     """Write records to a table that appears when it is complete, or on Ctrl-C with what there is.
+
+    Until then the rows are in the hidden file `unfinished(path)`, each as soon as it is there.
 
     Args:
         path: is replaced.
         classes: a column for the score and one for the logit of each.
+        append: write behind what the unfinished table holds.
 
     Yields:
         The function that takes a record.
     """
+    beside = unfinished(path)
     # Names that are no valid Unicode go out as the bytes they came in as.
-    with replacing(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield table_writer(file, classes)
+    with beside.open("a" if append else "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        write_row = table_writer(file, classes, header=file.tell() == 0)
+
+        def write(record: Record) -> None:
+            write_row(record)
+            file.flush()
+
+        try:
+            yield write
+        except KeyboardInterrupt:
+            file.close()
+            beside.replace(path)
+            raise
+    beside.replace(path)
 
 
-def table_writer(file: IO[str], classes: tuple[str, ...]) -> Write:
-    """Begin a CSV table.
+def unfinished(path: Path) -> Path:
+    """Where a table is until it is complete; a run that is killed leaves it there."""
+    return path.with_name(f".{path.name}.unfinished")
+
+
+def keep_table(path: Path) -> None:
+    """Make a finished table an unfinished one, where no run left any, so that rows can be added to it."""
+    beside = unfinished(path)
+    if path.exists() and not beside.exists():
+        with path.open("rb") as old, replacing(beside, "wb") as new:
+            shutil.copyfileobj(old, new)
+
+
+def columns(classes: tuple[str, ...]) -> list[str]:
+    """The columns of a table, in their order."""
+    per_class = [f"{kind}_{name}" for kind in ("score", "logit") for name in classes]
+    return ["path", "decision", *per_class, "reasons", "seconds", "bundle", "operating_point", "sha256", "heatmap"]
+
+
+def table_writer(file: IO[str], classes: tuple[str, ...], *, header: bool = True) -> Write:
+    """Begin a CSV table, or go on with one.
 
     Args:
         file: open for text.
         classes: a column for the score and one for the logit of each.
+        header: begin with the names of the columns.
 
     Returns:
         The function that writes a record as a row.
     """
-    per_class = [f"{kind}_{name}" for kind in ("score", "logit") for name in classes]
-    columns = ["path", "decision", *per_class, "reasons", "seconds", "bundle", "operating_point", "sha256", "heatmap"]
-    table = csv.DictWriter(file, columns, restval="")
-    table.writeheader()
+    named = columns(classes)
+    table = csv.DictWriter(file, named, restval="")
+    if header:
+        table.writeheader()
 
     def write(record: Record) -> None:
-        row = {key: value for key, value in record.items() if key in columns}
+        row = {key: value for key, value in record.items() if key in named}
         row["reasons"] = " ".join(record["reasons"])
         row |= {f"score_{name}": score for name, score in record["scores"].items()}
         row |= {f"logit_{name}": logit for name, logit in record["logits"].items()}
-        table.writerow({key: _no_formula(value) for key, value in row.items()})
+        table.writerow({key: no_formula(value) for key, value in row.items()})
 
     return write
 
 
-def _no_formula(value: Any) -> Any:
+def no_formula(value: Any) -> Any:
     """A spreadsheet would run a file name that begins like a formula: a quote before it says that it is text."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
