@@ -11,6 +11,8 @@ from model.inference.card import Card
 from model.inference.prevalence import Share, likelihood_ratios
 
 PEOPLE, ACROSS = 1000, 40
+# Pictures behind a share that is offered as a test of its own.
+FEWEST = 30
 _TICKS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995, 0.999)
 _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
@@ -51,13 +53,18 @@ LITERATURE = (
 
 
 def measured(card: Card) -> list[Preset]:
-    """This network on each source that has both shares, external ones first, at its default operating point."""
+    """This network on each source that has both shares, at its default operating point; external and large ones first.
+
+    Shares of fewer than `FEWEST` pictures are left out: all of six pictures is no specificity of 100 %.
+    """
     rows: list[dict[str, Any]] = card.raw.get("figures") or []
     ill = {row["source"]: row for row in rows if row.get("metric") == "sensitivity"}
     found = []
-    for row in sorted(rows, key=lambda row: row.get("role") != "external"):
+    for row in sorted(rows, key=lambda row: (row.get("role") != "external", -int(row.get("n") or 0))):
         if row.get("metric") == "specificity" and row.get("source") in ill:
             one = ill[row["source"]]
+            if min(int(one["n"]), int(row["n"])) < FEWEST:
+                continue
             found.append(
                 Preset(
                     f"This network: {row['set']}, {row['what']}",

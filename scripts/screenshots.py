@@ -18,6 +18,16 @@ from scripts import serving  # noqa: E402
 Theme = Literal["light", "dark"]
 WIDTHS = {"wide": 1280, "phone": 390}
 PATIENCE = 60_000
+# Page -> its last heading, or the only one: when it is there the page is.
+LAST_HEADINGS = {
+    "batch": "Batch",
+    "how_it_works": "Grad-CAM by hand",
+    "prevalence": "Before and after",
+    "quiz": "Quiz",
+    "evidence": "Evidence",
+    "card": "Licence",
+    "about": "Versions",
+}
 # Longer than ECharts and Mermaid need to draw; nothing on the page says when they have.
 SETTLE = 2_000
 
@@ -63,10 +73,7 @@ def _visit(chromium: Browser, url: str, out: Path, name: str, theme: Theme, widt
     page.get_by_role("button", name="Try a sample radiograph").click()
     page.get_by_alt_text("The radiograph with the heatmap").wait_for()
     _save(page, out / f"read{name}.png")
-    others = (
-        (("how_it_works", "Grad-CAM by hand"), ("prevalence", "Before and after"), ("card", "Licence")) if name else ()
-    )
-    for path, last in others:
+    for path, last in LAST_HEADINGS.items() if name else ():
         # A click keeps the session, and with it the reading; an address typed in would start a new one.
         page.evaluate("path => document.querySelector(`a[href$='/${path}']`).click()", path)
         page.get_by_role("heading", name=last).wait_for()
