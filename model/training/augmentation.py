@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -44,9 +44,12 @@ class Augmentation:
     flip: float = 0.5
 
 
+MEDIUM = Augmentation(6, 0.04, (0.95, 1.12), 0.06, 0.4, 0.3, 0.08, 0.1, 0.15, 0.15, 0.15, 0.2, 0.15)
 STRENGTHS = {
     "strong": Augmentation(),
-    "medium": Augmentation(6, 0.04, (0.95, 1.12), 0.06, 0.4, 0.3, 0.08, 0.1, 0.15, 0.15, 0.15, 0.2, 0.15),
+    "medium": MEDIUM,
+    # Against side markers, which stand along the borders and tell the hospital.
+    "borders": replace(MEDIUM, borders=0.9),
     # Each leaves one part out, to measure what that part is worth.
     "no-grey": Augmentation(gamma=0, contrast=0, equalise=0, blur=0, noise=0, jpeg=0, range=0),
     "no-cover": Augmentation(borders=0, cutout=0),

@@ -69,6 +69,7 @@ def variants(weights: str) -> list[Variant]:
         "BatchNorm keeps its pretrained statistics": {"norms": False},
         "no augmentation": {"strength": "none"},
         "strong augmentation": {"strength": "strong"},
+        "borders with their markers covered in nine of ten": {"strength": "borders"},
         "no flips (and strong augmentation)": {"strength": "no-flip"},
         "no standardisation of the grey scale": {"harmonise": "none"},
         "histogram equalisation inside the network": {"harmonise": "equalise"},
