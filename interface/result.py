@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from interface import bars, points, viewer, whatif, words
 from interface.pictures import LONGEST_SIDE, jpeg
+from interface.report import buttons
 from interface.shelf import Read
 from model.inference import rendering
 from model.inference.card import Card
@@ -138,6 +139,7 @@ def heatmap(item: Read, other: Read | None, card: Card) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+    buttons.reading([item, other] if other else [item], chosen, card)
 
 
 def class_map(reading: Reading, name: str) -> NDArray[np.float32]:

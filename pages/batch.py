@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from interface import batch, turns, view, words
+from interface.report import buttons
 from model.inference.card import Card
 from model.inference.reader import Reader
 
@@ -159,6 +160,7 @@ def downloads(here: batch.Batch, card: Card) -> None:
             "application/zip", icon=":material/folder_zip:", on_click="ignore",
         )  # fmt: skip
         st.button("Forget all", on_click=forget, icon=":material/delete:", key="batch_forget")
+    buttons.batch(here.rows, card)
 
 
 def montage(read: list[batch.Row]) -> None:

@@ -69,7 +69,8 @@ def test_a_picture_is_read_as_soon_as_it_is_there(app: AppTest, picture: Picture
     shown = viewed(app)
     assert shown["panels"][0]["caption"] == "The picture"
     assert shown["panels"][1]["heat"] and len(shown["pictures"]) == 1
-    assert [button.label for button in app.download_button] == ["Overlay (PNG)", "Reading (JSON)"]
+    downloads = ["Overlay (PNG)", "Reading (JSON)", "Report (PDF)", "Report (HTML)", "Overlay (DICOM)"]
+    assert [button.label for button in app.download_button] == downloads
 
 
 def test_the_drawn_classes_are_told_apart(app: AppTest, picture: Picture) -> None:

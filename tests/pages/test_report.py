@@ -24,6 +24,7 @@ from streamlit.testing.v1 import AppTest
 
 from interface import batch, loading, result, session, words
 from interface.report import content, page, paper, secondary
+from interface.report.document import Document, one_line
 from interface.shelf import Read
 from model.inference import bundle as bundles
 from model.inference import quality, rendering
@@ -106,7 +107,7 @@ class Parsed(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == "img"]
 
 
-def single(item: Read, reader: Reader, chosen: str = "covid19", *, named: bool = True) -> content.Document:
+def single(item: Read, reader: Reader, chosen: str = "covid19", *, named: bool = True) -> Document:
     return content.of_readings([item], chosen, reader.bundle.card, MADE, named=named)
 
 
@@ -119,7 +120,7 @@ def said(item: Read, reader: Reader) -> list[str]:
         *(word for name in card.classes for word in (words.class_name(name), words.score(reading.scores[name]))),
         f"the operating point, {words.score(point.threshold)}.",
         "is called uncertain.",
-        *map(content.one_line, reading.reasons),
+        *map(one_line, reading.reasons),
         card.name,
         card.version,
         card.sha256,
@@ -209,7 +210,7 @@ def test_the_report_of_a_batch_has_every_row(reader: Reader, picture: Picture) -
     assert sum(number for _, number in document.counts) == 3
     for shown in (parsed.text, text):
         assert "covid19-1.png" in shown and "normal-2.png" in shown and "Refused: 1" in shown
-        assert "<b>notes.txt" in shown and content.one_line(here.rows[1].record["reasons"][0]) in shown
+        assert "<b>notes.txt" in shown and one_line(here.rows[1].record["reasons"][0]) in shown
         for row in (here.rows[0], here.rows[2]):
             assert words.headline(row.record["decision"], card.positive) in shown
             assert row.record["sha256"] in shown
@@ -295,9 +296,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], bytes | str]
     kept: dict[str, Callable[[], bytes | str]] = {}
     add = MediaFileManager.add_deferred
 
-    def keep(self: MediaFileManager, make: Callable[[], bytes | str], *rest: str, file_name: str, **more: str) -> str:
-        kept[file_name] = make
-        return add(self, make, *rest, file_name=file_name, **more)
+    def keep(self: MediaFileManager, make: Callable[[], bytes | str], *rest: str, **more: str) -> str:
+        kept[more["file_name"]] = make
+        return add(self, make, *rest, **more)
 
     monkeypatch.setattr(MediaFileManager, "add_deferred", keep)
     return kept

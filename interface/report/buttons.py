@@ -1,0 +1,112 @@
+"""The buttons that make reports; what makes them is imported when one is pressed, not with the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from model.inference.card import Card
+
+if TYPE_CHECKING:  # the batch page shows these before anything heavy is imported
+    from interface.batch import Row
+    from interface.report.document import Document
+    from interface.shelf import Read
+
+NAME = "Name the file in the report"
+PRIVACY = (
+    "Nothing of a DICOM file's tags is copied into a report. Letters that are part of the picture are part of it there "
+    "too."
+)
+# Outlives the box, which a look at another page takes away.
+_KEPT = "name_in_report"
+
+
+def reading(items: Sequence[Read], chosen: str, card: Card) -> None:
+    """Buttons for what the first page shows.
+
+    Args:
+        items: one picture, or two that are compared, decided at the operating point of the session.
+        chosen: the class whose heatmap is shown.
+        card: of the bundle that read them.
+    """
+    named = bool(st.session_state.get(_KEPT, True))
+    stem = f"{items[0].stem}-" if named else ""
+
+    def document() -> Document:
+        from interface.report import content
+
+        return content.of_readings(items, chosen, card, _now(), named=named)
+
+    def secondary() -> bytes:
+        from interface.report import secondary
+
+        return secondary.overlay(items[0], chosen, card, _now())
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _page(document, f"{stem}report")
+        st.download_button(
+            "Overlay (DICOM)",
+            secondary,
+            f"{stem}{chosen}.dcm",
+            "application/dicom",
+            icon=":material/download:",
+            on_click="ignore",
+            help="A Secondary Capture for a PACS, marked as research use, with new identifiers. No tag of the patient "
+            "is in it.",
+        )
+        _box("Name the files in the report" if len(items) > 1 else NAME, "read")
+
+
+def batch(rows: Sequence[Row], card: Card) -> None:
+    """Buttons for a batch.
+
+    Args:
+        rows: of the files that are done.
+        card: of the bundle that read them.
+    """
+    named = bool(st.session_state.get(_KEPT, True))
+
+    def document() -> Document:
+        from interface.report import content
+
+        return content.of_batch(rows, card, _now(), named=named)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _page(document, "readings-report")
+        _box("Name the files in the report", "batch")
+
+
+def _page(document: Callable[[], Document], stem: str) -> None:
+    def paper() -> bytes:
+        from interface.report import paper
+
+        return paper.pdf(document())
+
+    def html() -> str:
+        from interface.report import page
+
+        return page.html(document())
+
+    for label, make, ending, kind in (
+        ("Report (PDF)", paper, "pdf", "application/pdf"),
+        ("Report (HTML)", html, "html", "text/html"),
+    ):
+        st.download_button(label, make, f"{stem}.{ending}", kind, icon=":material/description:", on_click="ignore")
+
+
+def _box(label: str, place: str) -> None:
+    """The tick box; it holds for the whole session, on every page."""
+    key = f"name_in_report_{place}"
+
+    def keep() -> None:
+        st.session_state[_KEPT] = st.session_state[key]
+
+    st.session_state[key] = bool(st.session_state.get(_KEPT, True))
+    st.checkbox(label, key=key, on_change=keep, help=PRIVACY)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

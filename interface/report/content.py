@@ -1,0 +1,163 @@
+"""What a report of one or several readings says, before it becomes HTML or PDF."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from interface import batch, points, result, words
+from interface.pictures import jpeg
+from interface.report.document import PROGRAM, Document, Entry, Picture, one_line
+from interface.shelf import Read
+from model.inference import rendering
+from model.inference.card import Card
+from model.inference.reader import DOUBTFUL, leading
+
+NO_TAGS = (
+    "Nothing was copied from a DICOM file's tags: no name, number, birth date or hospital of a patient. Letters that "
+    "are part of a picture are still part of it here."
+)
+NAMED = "The files are called here as they were when they were uploaded, because the box for it was ticked."
+NOT_NAMED = "Names of files were left out."
+# How `quality.notes` begins the one note that makes no reading less certain.
+CARRIES_TEXT = "The picture seems to carry text"
+
+
+def of_readings(items: Sequence[Read], chosen: str, card: Card, made: datetime, *, named: bool) -> Document:
+    """The report of what the first page shows.
+
+    Args:
+        items: one picture, or two that are compared, decided at the operating point of the session.
+        chosen: the class whose heatmap is shown.
+        card: of the bundle that read them.
+        made: now, in coordinated universal time.
+        named: call the files by their names.
+
+    Returns:
+        The report.
+    """
+    entries = []
+    for number, item in enumerate(items, 1):
+        reading = item.reading
+        record = reading.to_dict() | {"scores": reading.scores}
+        overlaid = result.overlaid(item, chosen)
+        bare = Picture(jpeg(item.picture), "The radiograph as it was uploaded", "The picture")
+        shown = [bare]
+        if overlaid.class_map is not None:
+            coloured = rendering.overlay(item.picture, overlaid.class_map, result.OPACITY)
+            shown.append(Picture(jpeg(coloured), overlaid.alt, f"{overlaid.caption}.{_in_lungs(item, chosen)}"))
+        else:
+            shown = [Picture(bare.data, overlaid.alt, overlaid.caption)]
+        entries.append(_entry(_name(item.name, number, named), record, card, reading.doubtful, shown))
+    title = "Chest X-ray reading" if len(entries) == 1 else f"Chest X-ray readings: {len(entries)} pictures"
+    return _document(title, entries, (), card, made, named=named, compact=False)
+
+
+def of_batch(rows: Iterable[batch.Row], card: Card, made: datetime, *, named: bool) -> Document:
+    """The report of a batch.
+
+    Args:
+        rows: of the files that are done.
+        card: of the bundle that read them.
+        made: now, in coordinated universal time.
+        named: call the files by their names.
+
+    Returns:
+        The report, with the refused files at its end.
+    """
+    entries, refused = [], []
+    for number, row in enumerate(rows, 1):
+        name = _name(row.name, number, named)
+        if row.refused:
+            refused.append((name, " ".join(map(one_line, row.record["reasons"]))))
+            continue
+        shown = words.class_name(leading(row.record["decision"], row.record["scores"]))
+        alt = f"{words.headline(row.record['decision'], card.positive)}; the radiograph with the heatmap for {shown}"
+        pictures = [Picture(row.tile, alt, f"What speaks for {shown}")]
+        doubtful = any(not note.startswith(CARRIES_TEXT) for note in row.record["notes"])
+        entries.append(_entry(name, row.record, card, doubtful, pictures))
+    total = len(entries) + len(refused)
+    title = f"Chest X-ray readings: {total} {'file' if total == 1 else 'files'}"
+    return _document(title, entries, refused, card, made, named=named, compact=True)
+
+
+def _entry(title: str, record: dict[str, Any], card: Card, doubtful: bool, pictures: Sequence[Picture]) -> Entry:
+    decision, scores = record["decision"], record["scores"]
+    best = words.class_name(max(scores, key=scores.__getitem__))
+    point = card.points.get(record["operating_point"])
+    chosen_how = f": {one_line(point.how)}" if point and point.how else ""
+    return Entry(
+        title=title,
+        headline=words.headline(decision, card.positive),
+        status=f"Uncertain, with {best} scored highest" if decision == "uncertain" else words.class_name(decision),
+        scores={name: scores[name] for name in sorted(scores, key=lambda name: name != card.positive)},
+        positive=card.positive,
+        point=point,
+        margin=card.margin * (DOUBTFUL if doubtful else 1),
+        reasons=tuple(map(one_line, record["reasons"])),
+        pictures=tuple(pictures),
+        facts=(
+            ("Operating point", one_line(points.label(record["operating_point"])) + chosen_how),
+            ("Read by", one_line(f"{record['bundle']}, in {words.duration(record['seconds'])}")),
+            ("SHA-256 of the file", record["sha256"]),
+        ),
+    )
+
+
+def _document(
+    title: str,
+    entries: Sequence[Entry],
+    refused: Sequence[tuple[str, str]],
+    card: Card,
+    made: datetime,
+    *,
+    named: bool,
+    compact: bool,
+) -> Document:
+    counts = Counter(entry.headline for entry in entries) | Counter({"Refused": len(refused)} if refused else {})
+    return Document(
+        title=title,
+        entries=tuple(entries),
+        refused=tuple(refused),
+        counts=tuple(counts.most_common()) if compact else (),
+        network=(
+            ("Network", one_line(f"{card.name}, version {card.version}")),
+            ("SHA-256 of the network", one_line(card.sha256)),
+            ("Program", PROGRAM),
+        ),
+        explained=(*_plain_score(), ("The heatmap", result.HEATMAP_IS), ("Patient data", _privacy(named))),
+        made=made,
+        compact=compact,
+    )
+
+
+def _privacy(named: bool) -> str:
+    return f"{NO_TAGS} {NAMED if named else NOT_NAMED}"
+
+
+def _plain_score() -> list[tuple[str, str]]:
+    """The page's words on the score without their Markdown."""
+    found = []
+    for paragraph in result.SCORE_IS.split("\n\n"):
+        title, _, text = paragraph.removeprefix("**").partition("** ")
+        found.append((title.rstrip("."), text.replace("*", "")))
+    return found
+
+
+def _name(name: str, number: int, named: bool) -> str:
+    return one_line(name) if named else f"Picture {number}"
+
+
+def _in_lungs(item: Read, chosen: str) -> str:
+    strength = rendering.evidence(result.class_map(item.reading, chosen))
+    if strength is None or item.reading.lungs is None:
+        return ""
+    share, flat = (item.reading.lungs.share_inside(one) for one in (strength, np.ones_like(strength)))
+    return (
+        f" {share:.0%} of this evidence lies in the lungs or right beside them; of evidence spread evenly it would be "
+        f"{flat:.0%}."
+    )
