@@ -57,9 +57,10 @@ class Viewer {
     this.sliders.opacity.oninput = () => { kept.opacity = this.sliders.opacity.value / 100; this.draw(); };
   }
 
-  update(data) {
-    this.root.hidden = !data;
-    if (!data) return;
+  update(sent) {
+    this.root.hidden = !sent;
+    if (!sent) return;
+    const data = JSON.parse(sent.content);
     this.presets = { exported: EXPORTED, lungs: data.windows.lungs, bones: data.windows.bones };
     const [heated, outlined] = ["heat", "outline"].map((layer) => data.panels.some((panel) => panel[layer]));
     for (const part of this.root.querySelectorAll(".heated")) part.hidden = !heated;

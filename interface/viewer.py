@@ -7,6 +7,7 @@ are used: the first page asks for `prepare` before they are there.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ def show(panels: Sequence[Panel], shown: str, key: str = "viewer") -> None:
         shown: what they are of; another text puts zoom and window back.
         key: tells several viewers of a page apart.
     """
-    _mount(key=key, data=payload(panels, shown))
+    # As one string: for a list in it Streamlit would import pyarrow, 60 MB, to see whether it is a table.
+    _mount(key=key, data={"content": json.dumps(payload(panels, shown))})
 
 
 def payload(panels: Sequence[Panel], shown: str) -> dict[str, object]:
