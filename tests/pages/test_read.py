@@ -31,7 +31,7 @@ def upload(app: AppTest, *files: tuple[str, bytes, str]) -> AppTest:
 
 def viewed(app: AppTest) -> dict[str, Any]:
     """What the viewer was sent, empty where it was not."""
-    found = [json.loads(one.proto.json) for one in app.get("bidi_component") if one.proto.json]
+    found = [json.loads(json.loads(one.proto.json)["content"]) for one in app.get("bidi_component") if one.proto.json]
     assert len(found) < 2
     return found[0] if found else {}
 
