@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,10 @@ def variants(weights: str) -> list[Variant]:
     base = replace(BASE, weights=weights)
     changes: dict[str, dict[str, Any]] = {
         "base": {},
+        "borders with their markers covered in nine of ten": {"strength": "borders"},
         "BatchNorm keeps its pretrained statistics": {"norms": False},
         "no augmentation": {"strength": "none"},
         "strong augmentation": {"strength": "strong"},
-        "borders with their markers covered in nine of ten": {"strength": "borders"},
         "no flips (and strong augmentation)": {"strength": "no-flip"},
         "no standardisation of the grey scale": {"harmonise": "none"},
         "histogram equalisation inside the network": {"harmonise": "equalise"},
@@ -80,7 +81,7 @@ def variants(weights: str) -> list[Variant]:
     }
     found = [Variant(name, replace(base, **change)) for name, change in changes.items()]
     learned = tuple(source for source in EXTERNAL_SOURCES if source != "radiography")
-    found.append(Variant("radiography trained on too (another split of SIIM, own test part)", base, learned))
+    found.insert(2, Variant("radiography trained on too (another split of SIIM, own test part)", base, learned))
     return found
 
 
@@ -144,8 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     rows = variants(options.weights)
     cells, figures = [], []
-    for number, variant in enumerate(rows):
-        found = train_and_measure(variant, options.data, options.runs / f"{number:02d}")
+    for variant in rows:
+        found = train_and_measure(variant, options.data, options.runs / _folder(variant))
         figures += [{"change": variant.name} | one for one in found]
         cells.append([variant.name, *(_cell(found, source) for source in AGAINST)])
         extras.write(options.out / "ablation.json", TEXT, COLUMNS, cells, figures=figures)
@@ -153,10 +154,14 @@ def main(arguments: list[str] | None = None) -> None:
     _seeds(rows[0], options)
 
 
+def _folder(variant: Variant) -> str:
+    return re.sub(r"\W+", "-", variant.name)
+
+
 def _seeds(base: Variant, options: argparse.Namespace) -> None:
     cells, found = [], []
     for seed in (1, 2, 3):
-        folder = options.runs / ("00" if seed == 1 else f"seed{seed}")
+        folder = options.runs / (_folder(base) if seed == 1 else f"seed{seed}")
         one = train_and_measure(replace(base, settings=replace(base.settings, seed=seed)), options.data, folder)
         found.append({figure["source"]: figure["value"] for figure in one})
         cells.append([f"seed {seed}", *(_cell(one, source) for source in AGAINST)])
