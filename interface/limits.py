@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from interface.memory import make_sure_of_room
 from model.inference.formats import Unreadable
 
 SECONDS, MOST_SECONDS = "CXR_SECONDS_PER_PICTURE", 20.0
@@ -61,8 +62,10 @@ def in_time(work: Callable[[], _Result]) -> _Result:
         What it returns.
 
     Raises:
-        Unreadable: it took too long, or too many others still do. What `work` raises is raised too.
+        Unreadable: it took too long, or too many others still do, or the server holds more than it may. What `work`
+            raises is raised too.
     """
+    make_sure_of_room()
     _given_up[:] = [thread for thread in _given_up if thread.is_alive()]
     if len(_given_up) >= MOST_GIVEN_UP:
         raise Unreadable(BUSY)
