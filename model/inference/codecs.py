@@ -41,6 +41,8 @@ _CODECS = {
     "5": _RLE,
 }
 
+_JP2_SIGNATURE, _JP2_SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  ", 12
+
 
 def codec(transfer_syntax: str) -> Codec | None:
     """The codec of a transfer syntax UID; None if the pixels are not compressed or in no way known here."""
@@ -59,6 +61,25 @@ def claimed_sizes(frame: bytes) -> list[tuple[int, int]]:
         (height, width) of each header found; empty for other streams and damaged ones.
     """
     return _jpeg2000_sizes(frame) if JPEG2000_START in frame else _jpeg_sizes(frame)
+
+
+def has_endless_box(frame: bytes) -> bool:
+    """Whether a box of length 0, which pydicom would never come past, stands before a JP2 file's codestream.
+
+    Length 0 means "to the end of the file", so nothing can follow (ISO/IEC 15444-1, I.4).
+
+    Args:
+        frame: the compressed picture.
+    """
+    at = _JP2_SIGNATURE_BOX
+    if not frame.startswith(_JP2_SIGNATURE):
+        return False
+    while at < len(frame) and frame[at + 4 : at + 8] != b"jp2c":
+        length = int.from_bytes(frame[at : at + 4], "big")
+        if length == 0:
+            return True
+        at += length
+    return False
 
 
 def _jpeg2000_sizes(frame: bytes) -> list[tuple[int, int]]:

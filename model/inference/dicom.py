@@ -14,7 +14,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import JPEGBaseline8Bit
 
 from model.inference import display, elements, libjpeg, provenance
-from model.inference.codecs import Codec, claimed_sizes, codec
+from model.inference.codecs import Codec, claimed_sizes, codec, has_endless_box
 from model.inference.formats import Limits, Unreadable
 from model.inference.grey import is_coloured, shrink
 from model.inference.quiet import quiet
@@ -137,6 +137,8 @@ def _check_compressed(dataset: Any, found: Codec, limits: Limits) -> None:
     if dataset.PixelData.count(elements.ITEM) > _MOST_FRAGMENTS:
         raise Unreadable("The DICOM file has its picture in far too many pieces: export it again.")
     frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    if has_endless_box(frame):
+        raise Unreadable("The DICOM file is damaged: its JPEG 2000 picture never ends. Export it again.")
     sizes = claimed_sizes(frame)
     for height, width in sizes:
         limits.check_shape(height, width)
