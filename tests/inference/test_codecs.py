@@ -7,11 +7,11 @@ import struct
 
 import pytest
 from pydicom import dcmread
-from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 
 from model.inference.codecs import has_endless_box
 from model.inference.radiograph import Unreadable, decode
+from tests.inference.files import real
 
 SIGNATURE = struct.pack(">I4sI", 12, b"jP  ", 0x0D0A870A)
 
@@ -29,7 +29,7 @@ def test_a_box_of_length_0_before_the_codestream_is_endless() -> None:
 
 
 def test_a_dicom_file_with_such_a_box_ends_as_a_sentence() -> None:
-    dataset = dcmread(get_testdata_file("GDCMJ2K_TextGBR.dcm", download=False))
+    dataset = dcmread(io.BytesIO(real("GDCMJ2K_TextGBR.dcm")))
     (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
     dataset.PixelData = encapsulate([SIGNATURE + box(0, b"ftyp", b"jp2 ") + frame])
     file = io.BytesIO()
