@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,17 +16,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
 
 import numpy as np
 from pydicom import dcmread
 
 from benchmarks import machine, pictures
-from benchmarks.limits import Limit, limited
+from benchmarks.limits import limited
 from model.inference.card import chosen, read_card
 from scripts import serving
 from scripts.visitor import Visitor
@@ -49,10 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     before = machine.describe()
     with tempfile.TemporaryDirectory() as scratch, limited(options.limit) as limit:
-        with _serve(options.python, limit, Path(scratch) / "log.txt") as server:
+        with serving.serve(
+            Path(scratch) / "log.txt", patience=PATIENCE, python=options.python, inside=limit.inside
+        ) as server:
             at_start = _memory(server, "VmRSS")
             tally = _visit(server, options.sessions, options.readings)
-            survived = _answers(server.url)
+            survived = serving.answers(server.url, 10)
             resident = {name: _memory(server, key) for name, key in (("at_end", "VmRSS"), ("peak", "VmHWM"))}
         counted = limit.found()
         traces = (Path(scratch) / "log.txt").read_text(errors="replace").count("Traceback")
@@ -93,38 +91,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _target(limit: float, found: float) -> dict[str, Any]:
     return {"limit": f"at most {limit}", "found": found, "met": found <= limit}
-
-
-@contextmanager
-def _serve(python: str, limit: Limit, log: Path) -> Iterator[serving.Server]:
-    """The app as `scripts.serving` starts it, with another environment's Python and inside the limit."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = [python, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    program += ["--server.address=127.0.0.1", "--server.fileWatcherType=none"]
-    command = limit.inside(program)
-    started = time.perf_counter()
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=serving.ROOT, stdout=output, stderr=subprocess.STDOUT)
-    server = serving.Server(f"http://127.0.0.1:{port}", process.pid, started, log)
-    try:
-        while not _answers(server.url):
-            if process.poll() is not None or time.perf_counter() - started > PATIENCE:
-                raise RuntimeError(f"the app did not start: {log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.1)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with build_opener(ProxyHandler({})).open(f"{url}/_stcore/health", timeout=10) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def _memory(server: serving.Server, key: str) -> float:

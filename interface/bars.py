@@ -6,6 +6,7 @@ import math
 from html import escape
 
 from interface.words import class_name, score
+from model.inference.reader import log_odds
 
 # Blue and orange of Okabe and Ito, as in interface/charts.py; grey for what the headline is not about.
 STYLE = """<style>
@@ -57,6 +58,6 @@ def scores(values: dict[str, float], positive: str, threshold: float, margin: fl
 
 def uncertain_band(threshold: float, margin: float) -> tuple[float, float]:
     """The scores that are nearer to a threshold than a margin in log-odds."""
-    centre = math.log(threshold / (1 - threshold))
+    centre = log_odds(threshold)
     low, high = (1 / (1 + math.exp(-(centre + side))) for side in (-margin, margin))
     return low, high

@@ -1,14 +1,13 @@
-"""What one visitor may take of a server that many share: settings from the environment, and time for one picture."""
+"""What one visitor may take of a server that many share: time for one picture, and room for it."""
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from interface.memory import make_sure_of_room
+from interface.settings import number
 from model.inference.formats import Unreadable
 
 SECONDS, MOST_SECONDS = "CXR_SECONDS_PER_PICTURE", 20.0
@@ -18,33 +17,8 @@ BUSY = (
     "The server is still busy with other files that take too long to unpack, so this one was not begun: choose it "
     "again in a minute."
 )
-_LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _given_up: list[threading.Thread] = []
-
-
-def number(name: str, default: float, least: float) -> float:
-    """A setting from the environment.
-
-    Args:
-        name: of the variable.
-        default: where it is not set, or is no number of at least `least`; the log says so then.
-        least: the smallest that makes sense.
-
-    Returns:
-        The number.
-    """
-    given = os.environ.get(name)
-    if given is None:
-        return default
-    try:
-        found = float(given)
-        if least <= found < float("inf"):
-            return found
-    except ValueError:
-        pass
-    _LOG.warning("%s must be a number of at least %g: taking %g", name, least, default)
-    return default
 
 
 def in_time(work: Callable[[], _Result]) -> _Result:

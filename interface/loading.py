@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from model.inference.allocation import give_freed_memory_back
-from model.inference.card import MODEL_FILE, chosen, read_card, read_checked
+from model.inference.card import MODEL_FILE, Card, chosen, read_card, read_checked
 
 if TYPE_CHECKING:
     from model.inference.reader import Reader
@@ -59,19 +59,19 @@ def _load(folder: str, changed: int) -> Future[Reader]:
     give_freed_memory_back()
     card = read_card(Path(folder))
     # Before the page stands, as it says so of a file that was damaged or replaced; the rest can wait.
-    read_checked(Path(folder) / MODEL_FILE, card.sha256, card.title)
+    model = read_checked(Path(folder) / MODEL_FILE, card.sha256, card.title)
     loaded: Future[Reader] = Future()
-    threading.Thread(target=_build, args=(Path(folder), loaded), daemon=True).start()
+    threading.Thread(target=_build, args=(Path(folder), card, model, loaded), daemon=True).start()
     return loaded
 
 
-def _build(folder: Path, loaded: Future[Reader]) -> None:
+def _build(folder: Path, card: Card, model: bytes, loaded: Future[Reader]) -> None:
     """What a first reading needs, while the visitor looks for a file."""
     try:
         from model.inference import bundle
         from model.inference.reader import Reader
 
-        loaded.set_result(Reader(bundle.load(folder)))
+        loaded.set_result(Reader(bundle.build(folder, card, model)))
     except BaseException as error:
         loaded.set_exception(error)
         return

@@ -6,6 +6,7 @@ import gc
 import os
 from pathlib import Path
 
+from interface.settings import number
 from model.inference.formats import Unreadable
 
 MEGABYTES = "CXR_MEMORY_MEGABYTES"
@@ -28,9 +29,8 @@ def limit() -> float | None:
     Returns:
         The limit; None where nothing limits it.
     """
-    given = os.environ.get(MEGABYTES, "")
-    if given.replace(".", "", 1).isdigit() and float(given) > 0:
-        return float(given)
+    if given := number(MEGABYTES, 0, 0):
+        return given
     for path in _GROUP_LIMITS:
         try:
             allowed = path.read_text(encoding="ascii").strip()

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
-from interface.limits import number
+from interface.settings import number
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import streamlit as st
 
 from interface import points, view, viewer, words
+from interface.settings import number
 from interface.shelf import MOST_ITEMS, Read, Refused
 
 # A raw DICOM radiograph of 3,000 by 3,000 pixels has 18.
-MOST_MEGABYTES = int(os.environ.get("CXR_UPLOAD_MEGABYTES", "20"))
+MOST_MEGABYTES = int(number("CXR_UPLOAD_MEGABYTES", 20, 1))
 FIRST_VISIT = (
     (
         "What you get",

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +51,22 @@ class Server:
 
 
 @contextmanager
-def serve(log: Path, bundle: Path | None = None, patience: float = 60) -> Iterator[Server]:
+def serve(
+    log: Path,
+    bundle: Path | None = None,
+    patience: float = 60,
+    *,
+    python: str = sys.executable,
+    inside: Callable[[list[str]], list[str]] = list,
+) -> Iterator[Server]:
     """Run `streamlit run app.py` on a free port of this machine until the block ends.
 
     Args:
         log: where its output goes.
         bundle: folder of the bundle; default is the one that ships.
         patience: seconds to wait for the first answer.
+        python: of the environment to run it in.
+        inside: makes of the command one that runs it inside a limit.
 
     Yields:
         The server, ready to be opened.
@@ -65,16 +74,16 @@ def serve(log: Path, bundle: Path | None = None, patience: float = 60) -> Iterat
     Raises:
         RuntimeError: it ended or did not answer in time; the message holds the end of its log.
     """
-    port = _free_port()
+    port = free_port()
     environment = os.environ | ({"CXR_BUNDLE": str(bundle)} if bundle else {})
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command = [python, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     with log.open("wb") as output:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(inside(command), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         server = Server(f"http://127.0.0.1:{port}", process.pid, started, log)
-        while not _answers(server.url):
+        while not answers(server.url):
             if process.poll() is not None or time.perf_counter() - started > patience:
                 raise RuntimeError(f"the app did not start: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.05)
@@ -114,16 +123,18 @@ def resident_megabytes(pid: int) -> float:
     return int(shown.stdout) * 1024 / 1e6
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
 
 
-def _answers(url: str) -> bool:
+def answers(url: str, seconds: float = 1) -> bool:
+    """Whether the app behind an address says within some seconds that it is well."""
     try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=seconds) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -104,7 +104,24 @@ def load(path: Path | str | None = None, threads: int = 2) -> Bundle:
     """
     folder = chosen(path)
     card = read_card(folder)
-    model = read_checked(folder / MODEL_FILE, card.sha256, card.title)
+    return build(folder, card, read_checked(folder / MODEL_FILE, card.sha256, card.title), threads)
+
+
+def build(folder: Path, card: Card, model: bytes, threads: int = 2) -> Bundle:
+    """Build a bundle from what was read of it before.
+
+    Args:
+        folder: of the bundle, with what stands beside the network.
+        card: its card.
+        model: the content of its model file, checked.
+        threads: of the interpreters.
+
+    Returns:
+        The bundle, ready to run.
+
+    Raises:
+        BundleError: one of the other files is missing or wrong, or the model file is no such network.
+    """
     return Bundle(card, model, threads, _screener(folder, card), _segmenter(folder, card, threads))
 
 

@@ -227,7 +227,7 @@ def decide(
     margin = card.margin if margin is None else margin
     positive = card.classes.index(card.positive)
     score = float(scores[positive])
-    signed = _log_odds(score) - _log_odds(point.threshold)
+    signed = log_odds(score) - log_odds(point.threshold)
     others = sorted((i for i in range(len(scores)) if i != positive), key=lambda i: -scores[i])
     if signed >= 0:
         decided, confidence, boundary = positive, signed, "the operating point"
@@ -258,7 +258,8 @@ def decide(
     return UNCERTAIN, reasons
 
 
-def _log_odds(share: float) -> float:
+def log_odds(share: float) -> float:
+    """Of a share from 0 to 1; finite at both ends, where a score was rounded."""
     share = min(max(share, _SMALLEST), 1 - _SMALLEST)
     return math.log(share / (1 - share))
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,19 +13,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from scripts import serving
 from tests import containers
 from tests.browser.conftest import PATIENCE
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
 HEATMAP = "The radiograph with the heatmap"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def read_sample(context: BrowserContext, url: str) -> Page:
@@ -50,7 +41,7 @@ def app(tmp_path: Path) -> Path:
 def container(app: Path, name: str) -> Iterator[containers.Container]:
     home = app.parent / name
     home.mkdir()
-    with containers.run(containers.read_image(), app, home, free_port()) as running:
+    with containers.run(containers.read_image(), app, home, serving.free_port()) as running:
         yield running
 
 
@@ -75,28 +66,20 @@ def proxy(replicas: list[containers.Container], home: Path) -> Iterator[str]:
     if caddy is None:
         pytest.skip("no Caddy found: install the system's package caddy")
     home.mkdir()
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{serving.free_port()}"
     readers = " ".join(f"127.0.0.1:{one.port}" for one in replicas)
     environment = os.environ | {"SITE": url, "READERS": readers, "HOME": str(home)}
     command = [caddy, "run", "--config", str(ROOT / "Caddyfile"), "--adapter", "caddyfile"]
     with (home / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        while not answers(url):
+        while not serving.answers(url, 5):
             assert process.poll() is None, (home / "log.txt").read_text()
             time.sleep(0.1)
         yield url
     finally:
         process.terminate()
         process.wait(30)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def test_visitors_stay_with_their_replica_and_find_the_other_when_it_is_gone(chromium: Browser, app: Path) -> None:

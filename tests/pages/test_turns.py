@@ -10,7 +10,7 @@ import pytest
 from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
-from interface import limits, turns
+from interface import limits, settings, turns
 from model.inference.formats import Unreadable
 
 PATIENCE = 20  # seconds until a test gives up
@@ -260,5 +260,5 @@ def test_a_setting_that_makes_no_sense_is_not_taken(
     monkeypatch.delenv("CXR_X", raising=False)
     if given is not None:
         monkeypatch.setenv("CXR_X", given)
-    assert limits.number("CXR_X", 1, 1) == found
+    assert settings.number("CXR_X", 1, 1) == found
     assert ("CXR_X must be a number" in caplog.text) == (given not in ("3", None))
