@@ -24,6 +24,7 @@ class Augmentation:
         blur, noise, jpeg: chance of a Gaussian blur, of noise, and of JPEG compression at quality 30 to 90.
         borders: chance of covering strips along the borders, where side markers and names stand.
         cutout: chance of covering one to three rectangles anywhere (DeVries and Taylor 2017).
+        background: chance of something else where the lungs are not (`background.change`).
         flip: chance of a horizontal flip. No class depends on the side, and every lung is seen in two positions;
             that a film came mirrored is for the input check to say, not for this network.
     """
@@ -42,6 +43,7 @@ class Augmentation:
     borders: float = 0.3
     cutout: float = 0.3
     flip: float = 0.5
+    background: float = 0.0
 
 
 MEDIUM = Augmentation(6, 0.04, (0.95, 1.12), 0.06, 0.4, 0.3, 0.08, 0.1, 0.15, 0.15, 0.15, 0.2, 0.15)
@@ -50,6 +52,8 @@ STRENGTHS = {
     "medium": MEDIUM,
     # Against side markers, which stand along the borders and tell the hospital.
     "borders": replace(MEDIUM, borders=0.9),
+    # Against everything that is not lung.
+    "lungs": replace(MEDIUM, background=0.5),
     # Each leaves one part out, to measure what that part is worth.
     "no-grey": Augmentation(gamma=0, contrast=0, equalise=0, blur=0, noise=0, jpeg=0, range=0),
     "no-cover": Augmentation(borders=0, cutout=0),

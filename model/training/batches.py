@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from model.training import background
 from model.training.augmentation import augment
 from model.training.dataset import Checked
 from model.training.records import is_positive
@@ -27,6 +28,9 @@ SOFT_TARGETS = {
     "atypical": {"covid": 0.35, "other": 0.45, "normal": 0.2},
 }
 
+# Instead of a target: the class is no choice for this picture (`fitting.cross_entropy`).
+LEFT_OUT = -1.0
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -39,12 +43,16 @@ class Batches:
         targets: (N, C) float32 distributions over the classes.
         weights: (N,) float32.
         settings: of the run.
+        own: (N, C) bool, the classes that each picture's source has; needed for `settings.within` alone.
+        lungs: (N, s, s) uint8 as `background.find_lungs` gives them; needed for a changed background alone.
     """
 
     pictures: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
     settings: Settings
+    own: np.ndarray | None = None
+    lungs: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of batches an epoch."""
@@ -72,18 +80,36 @@ class Batches:
 
         def vary(i: int) -> np.ndarray:
             rng = np.random.default_rng([settings.seed, epoch, i])
-            return augment(self.pictures[i], size, rng, settings.augmentation)
+            return augment(self._picture(i, epoch), size, rng, settings.augmentation)
 
         for index in range(len(self)):
             # Wrapped round at the end: every batch has the same shape, so the graph is traced once a size.
             places = np.arange(index * settings.batch_size, (index + 1) * settings.batch_size)
             chosen = order[places % len(order)]
-            parts = [np.stack(list(threads.map(vary, chosen)))[..., None], self.targets[chosen], self.weights[chosen]]
+            targets = self._targets(chosen, epoch, index)
+            parts = [np.stack(list(threads.map(vary, chosen)))[..., None], targets, self.weights[chosen]]
             if settings.mixup:
                 rng = np.random.default_rng([settings.seed, epoch, index, 1])
                 share = np.float32(rng.beta(settings.mixup, settings.mixup))
                 parts = [share * part + (1 - share) * part[::-1] for part in parts]
             yield parts[0], parts[1], parts[2]
+
+    def _picture(self, i: int, epoch: int) -> np.ndarray:
+        """A picture, its background changed by chance."""
+        rng = np.random.default_rng([self.settings.seed, epoch, i, 2])
+        if self.lungs is None or rng.random() >= self.settings.augmentation.background:
+            return self.pictures[i]
+        return background.change(self.pictures[i], self.lungs[i], self.pictures[rng.integers(len(self.pictures))], rng)
+
+    def _targets(self, chosen: np.ndarray, epoch: int, index: int) -> np.ndarray:
+        """The targets of a batch; by chance -1 for the classes that a picture's source has not."""
+        targets = self.targets[chosen]
+        if self.own is None or not self.settings.within:
+            return targets
+        narrowed = np.random.default_rng([self.settings.seed, epoch, index, 3]).random(len(chosen))
+        allowed = self.own[chosen] | (narrowed >= self.settings.within)[:, None]
+        within = np.where(allowed, targets, 0)
+        return np.where(allowed, within / within.sum(axis=1, keepdims=True), LEFT_OUT).astype(np.float32)
 
 
 def make_targets(data: Checked, indices: np.ndarray, settings: Settings) -> np.ndarray:
@@ -98,6 +124,22 @@ def make_targets(data: Checked, indices: np.ndarray, settings: Settings) -> np.n
         np.float32,
     )[:, None]
     return targets * (1 - smoothing) + smoothing / classes
+
+
+def own_classes(data: Checked, indices: np.ndarray) -> np.ndarray:
+    """Which classes each record's source has in the training split, (n, C) bool.
+
+    All where the source has one class only or the record has no label: there is nothing to choose between within it.
+    """
+    found: dict[str, set[str]] = {}
+    for i in data.indices("train"):
+        found.setdefault(data.records[i].source, set()).add(data.records[i].label)
+    rows = np.ones((len(indices), len(data.classes)), bool)
+    for row, i in zip(rows, indices, strict=True):
+        own = found.get(data.records[i].source, set())
+        if data.records[i].label and len(own) > 1:
+            row[:] = [label in own for label in data.classes]
+    return rows
 
 
 def make_soft_targets(data: Checked, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

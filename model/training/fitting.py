@@ -11,7 +11,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from model.training import network
-from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, squash
+from model.training.background import find_lungs
+from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, own_classes, squash
 from model.training.dataset import Checked
 from model.training.history import read_history
 from model.training.keeper import FittingError, Keeper
@@ -77,8 +78,7 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
     train, validation = data.indices("train"), data.indices("validation")
     checkpoint = run / "checkpoint.keras"
     history = read_history(run) if resume else []
-    pictures, targets, weights = _material(data, settings)
-    batches = Batches(pictures, targets, weights, settings)
+    batches = _material(data, settings)
     if resume and checkpoint.exists():
         model = keras.saving.load_model(checkpoint)
         # The checkpoint is written before the history, so a kill between the two leaves one row too few.
@@ -92,7 +92,7 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
         network.freeze_below(model, settings.first_stage, settings.norms)
         model.compile(
             _optimizer(settings, len(batches)),
-            keras.losses.CategoricalCrossentropy(from_logits=True),
+            cross_entropy,
             metrics=["accuracy"],
             jit_compile=bool(tf.config.list_physical_devices("GPU")),
         )
@@ -117,25 +117,44 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
     return run / "final.weights.h5"
 
 
-def _material(data: Checked, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures, targets and weights of the training split and of what has a finding but no label."""
-    train = data.indices("train")
-    targets = make_targets(data, train, settings)
-    weights = make_weights(data, train, settings.balance)
+@keras.saving.register_keras_serializable("radiographs")
+def cross_entropy(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Cross-entropy over the classes that are a choice for a picture.
+
+    Args:
+        targets: (N, C) distributions over the classes; `batches.LEFT_OUT` for a class that is no choice.
+        logits: (N, C).
+
+    Returns:
+        (N,).
+    """
+    logits = keras.ops.where(targets < 0, keras.ops.cast(-1e4, logits.dtype), logits)
+    return keras.ops.categorical_crossentropy(keras.ops.maximum(targets, 0.0), logits, from_logits=True)
+
+
+def _material(data: Checked, settings: Settings) -> Batches:
+    """The training split and what has a finding but no label, with what changes them."""
+    chosen = data.indices("train")
+    targets, weights = make_targets(data, chosen, settings), make_weights(data, chosen, settings.balance)
     unlabelled, soft = make_soft_targets(data, data.indices("unlabelled"))
-    if not settings.soft_weight or not len(unlabelled):
-        return data.pictures[train], targets, weights
-    if settings.teacher:
-        own = Settings.read(Path(settings.teacher).with_name("settings.json"))
-        teacher = network.build(own.arch, len(data.classes), own.image_size, settings.teacher, own.harmonise)
-        pictures = squash(data.pictures[unlabelled], own.image_size)
-        soft = (soft + np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))) / 2
-    print(f"{len(unlabelled)} pictures without a label have soft targets", flush=True)
-    return (
-        data.pictures[np.concatenate([train, unlabelled])],
-        np.concatenate([targets, soft]).astype(np.float32),
-        np.concatenate([weights, np.full(len(unlabelled), settings.soft_weight, np.float32)]),
-    )
+    if settings.soft_weight and len(unlabelled):
+        print(f"{len(unlabelled)} pictures without a label have soft targets", flush=True)
+        chosen = np.concatenate([chosen, unlabelled])
+        targets = np.concatenate([targets, _taught(data, unlabelled, soft, settings)]).astype(np.float32)
+        weights = np.concatenate([weights, np.full(len(unlabelled), settings.soft_weight, np.float32)])
+    pictures = data.pictures[chosen]
+    lungs = find_lungs(pictures) if settings.augmentation.background else None
+    return Batches(pictures, targets, weights, settings, own_classes(data, chosen), lungs)
+
+
+def _taught(data: Checked, unlabelled: np.ndarray, soft: np.ndarray, settings: Settings) -> np.ndarray:
+    """Soft targets, averaged with the scores of a teacher if there is one."""
+    if not settings.teacher:
+        return soft
+    own = Settings.read(Path(settings.teacher).with_name("settings.json"))
+    teacher = network.build(own.arch, len(data.classes), own.image_size, settings.teacher, own.harmonise)
+    pictures = squash(data.pictures[unlabelled], own.image_size)
+    return (soft + np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))) / 2
 
 
 def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:

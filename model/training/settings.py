@@ -27,6 +27,8 @@ class Settings:
         balance: "class", "source" (every source and class weighs the same) or "none".
         ema: momentum of the weights' moving average that is validated and kept; 0 for none.
         patience: epochs without a better validation loss before the run stops.
+        within: chance that a picture is only asked to choose among the classes that its own source has, so that what
+            tells the source does not tell the class; 0 for never. Not together with mixup.
         mixup: strength of mixing pairs of pictures (Zhang et al. 2018); 0 for none.
         soft_weight: weight of pictures without a label whose finding tells part of the answer
             (`batches.SOFT_TARGETS`), beside 1 for a labelled one; 0 leaves them out.
@@ -55,11 +57,17 @@ class Settings:
     ema: float = 0.99
     patience: int = 6
     harmonise: str = "standardise"
+    within: float = 0.0
     mixup: float = 0.0
     soft_weight: float = 0.5
     teacher: str = ""
     strength: str = "strong"
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together."""
+        if self.within and self.mixup:
+            raise ValueError("--within and --mixup do not go together: a mixed picture has two sources. Leave one out.")
 
     @property
     def augmentation(self) -> Augmentation:

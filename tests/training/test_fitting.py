@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from model.inference import bundle as shipped
-from model.training import batches, dataset, network, records
+from model.training import background, batches, dataset, fitting, network, records
 from model.training.history import read_history
 from model.training.keeper import Keeper
 from model.training.settings import Settings
@@ -170,3 +170,54 @@ def test_what_is_validated_and_kept_lies_on_the_grid_that_is_stored(tmp_path: Pa
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(kept, model.get_weights(), strict=True))
     # Training itself went on with the weights as they were.
     assert any(not np.allclose(a, b, atol=1e-5) for a, b in zip(kept, trained, strict=True))
+
+
+def test_a_picture_may_choose_among_its_own_source_alone() -> None:
+    kinds = [("a", "normal"), ("a", "covid19"), ("b", "normal"), ("b", "other"), ("c", "covid19"), ("a", "")]
+    made = [
+        records.Record(Path("x"), source, label, str(i), split="train" if label else "unlabelled")
+        for i, (source, label) in enumerate(kinds)
+    ]
+    pictures = np.zeros((6, 8, 8), np.uint8)
+    data = dataset.Checked(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
+    own = batches.own_classes(data, np.arange(6))
+    assert own.tolist() == [[True, False, True]] * 2 + [[True, True, False]] * 2 + [[True] * 3] * 2
+    targets = batches.make_targets(data, np.arange(5), Settings(smoothing=0.3))
+    settings = Settings(image_size=8, batch_size=5, within=1.0, strength="none", seed=3)
+    made_batches = batches.Batches(pictures[:5], targets, np.ones(5, np.float32), settings, own[:5])
+    _, narrowed, _ = next(iter(made_batches.stream(0)))
+    left_out = narrowed.numpy() == batches.LEFT_OUT
+    assert left_out.sum() == 4 and np.allclose(np.where(left_out, 0, narrowed).sum(axis=1), 1)
+
+
+def test_the_loss_knows_nothing_of_a_class_that_is_no_choice() -> None:
+    targets = np.array([[0.9, batches.LEFT_OUT, 0.1]], np.float32)
+    losses = [
+        float(fitting.cross_entropy(keras.ops.array(targets), keras.ops.array([[1.0, other, 0.0]]))[0])
+        for other in (-20.0, 0.0, 20.0)
+    ]
+    two = np.array([1.0, 0.0]) - np.log(np.exp(1.0) + 1)
+    assert losses == pytest.approx([-(0.9 * two[0] + 0.1 * two[1])] * 3, rel=1e-5)
+
+
+def test_mixing_and_choosing_within_a_source_are_refused_together() -> None:
+    with pytest.raises(ValueError, match="Leave one out"):
+        Settings(within=0.5, mixup=0.2)
+
+
+def test_what_is_not_lung_is_changed_and_the_lungs_stay() -> None:
+    rng = np.random.default_rng(4)
+    picture, other = rng.integers(0, 255, (2, 64, 64), np.uint8)
+    lungs = np.zeros((background.SIDE, background.SIDE), np.uint8)
+    lungs[32:96, 32:96] = 255
+    for seed in range(12):
+        changed = background.change(picture, lungs, other, np.random.default_rng(seed))
+        assert np.array_equal(changed[20:44, 20:44], picture[20:44, 20:44])
+        assert np.abs(changed[:12].astype(int) - picture[:12]).mean() > 20
+    whole = background.change(picture, np.full_like(lungs, 255), other, rng)
+    assert np.array_equal(whole, picture)
+
+
+def test_lungs_are_found_for_training_or_nothing_is_changed() -> None:
+    found = background.find_lungs(np.zeros((2, 40, 40), np.uint8))
+    assert found.shape == (2, background.SIDE, background.SIDE) and found.min() == 255

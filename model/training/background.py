@@ -1,0 +1,73 @@
+"""What lies outside the lungs is changed in training, so that it can't tell the hospital, and with it the class."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from model.inference import bundle
+from model.inference.radiograph import to_input
+
+# Pixels a side of the masks that are kept: as fine as the lung network's.
+SIDE = 128
+# Share of the side by which the lungs are widened: the heart's border and the recesses behind the diaphragm stay.
+WIDENED = 0.05
+# Share of the side over which the change fades in, so that there is no edge to learn from.
+FADE = 0.02
+
+
+def find_lungs(pictures: np.ndarray) -> np.ndarray:
+    """Find the lungs with the network of the bundle that ships.
+
+    Args:
+        pictures: (N, S, S) uint8.
+
+    Returns:
+        (N, SIDE, SIDE) uint8, from 0 (outside) to 255 (the lungs, widened). All of a picture is 255 where no lungs
+        were found: nothing of it is changed then.
+
+    Raises:
+        BundleError: the bundle can't be used, or has no lung network.
+    """
+    segmenter = bundle.load().segmenter
+    if segmenter is None:
+        raise bundle.BundleError("The bundle that ships has no lung network: add one with python train.py equip.")
+    reach = 2 * round(WIDENED * SIDE) + 1
+    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    found = np.full((len(pictures), SIDE, SIDE), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        lungs = segmenter.find_in(to_input(picture.astype(np.float32), segmenter.size))
+        if lungs.found:
+            mask = cv2.resize(lungs.mask, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+            widened = cv2.dilate((mask > 0.5).astype(np.uint8) * 255, round_)
+            found[i] = cv2.GaussianBlur(widened, (0, 0), FADE * SIDE)
+    return found
+
+
+def change(picture: np.ndarray, lungs: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Put something else where the lungs are not.
+
+    One of three at random: the same place of another radiograph in this one's greys, this one's own coarse shades,
+    or one grey (cut and paste against shortcuts: DeGrave et al. 2021 show what borders and markers tell).
+
+    Args:
+        picture: (S, S) uint8.
+        lungs: (SIDE, SIDE) uint8, as `find_lungs` gives them.
+        other: (S, S) uint8, another radiograph.
+        rng: where chance comes from.
+
+    Returns:
+        (S, S) uint8.
+    """
+    side = len(picture)
+    grey = picture.astype(np.float32)
+    kind = rng.integers(3)
+    if kind == 0:
+        spread = max(float(other.std()), 1.0)
+        outside = (other.astype(np.float32) - float(other.mean())) / spread * float(grey.std()) + float(grey.mean())
+    elif kind == 1:
+        outside = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.04, 0.1) * side)
+    else:
+        outside = np.full_like(grey, rng.uniform(0.0, 255.0))
+    stays = cv2.resize(lungs, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255.0
+    return np.clip(outside + stays * (grey - outside), 0.0, 255.0).astype(np.uint8)
