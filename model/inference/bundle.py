@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from model.inference import screening
 from model.inference.card import MODEL_FILE, BundleError, Card, chosen, read_card, read_checked
 from model.inference.lungs import Segmenter
+from model.inference.side import SideTeller
 
-SCREENING_FILE, LUNGS_FILE = "screening.npz", "lungs.tflite"
+SCREENING_FILE, LUNGS_FILE, SIDE_FILE = "screening.npz", "lungs.tflite", "side.tflite"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Bundle:
         threads: int,
         screener: screening.Screener | None = None,
         segmenter: Segmenter | None = None,
+        side: SideTeller | None = None,
     ) -> None:
         """Build the interpreter.
 
@@ -51,7 +53,7 @@ class Bundle:
         from ai_edge_litert.interpreter import Interpreter
 
         self.card = card
-        self.screener, self.segmenter = screener, segmenter
+        self.screener, self.segmenter, self.side = screener, segmenter, side
         self._lock = threading.Lock()
         try:
             self._interpreter = Interpreter(model_content=model, num_threads=threads)
@@ -122,7 +124,8 @@ def build(folder: Path, card: Card, model: bytes, threads: int = 2) -> Bundle:
     Raises:
         BundleError: one of the other files is missing or wrong, or the model file is no such network.
     """
-    return Bundle(card, model, threads, _screener(folder, card), _segmenter(folder, card, threads))
+    beside = _screener(folder, card), _segmenter(folder, card, threads), _side(folder, card, threads)
+    return Bundle(card, model, threads, *beside)
 
 
 def _screener(folder: Path, card: Card) -> screening.Screener | None:
@@ -146,3 +149,15 @@ def _segmenter(folder: Path, card: Card, threads: int) -> Segmenter | None:
         return Segmenter(data, threads)
     except ValueError as error:
         raise BundleError(f"In {LUNGS_FILE} of {card.title}, {error}: fetch or export it again.") from error
+
+
+def _side(folder: Path, card: Card, threads: int) -> SideTeller | None:
+    """The network that tells mirrored pictures; bundles before 0.4.0 had none."""
+    described = card.raw.get("side")
+    if not isinstance(described, dict):
+        return None
+    data = read_checked(folder / SIDE_FILE, str(described.get("sha256")), card.title)
+    try:
+        return SideTeller(data, float(described["threshold"]), threads)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"In {SIDE_FILE} of {card.title}, {error}: fetch or export it again.") from error

@@ -13,6 +13,8 @@ from model.inference.radiograph import Radiograph
 
 # Below this share of the picture there is nothing that a reader would call lungs.
 _LEAST_AREA = 0.04
+# The smaller lung has at least this share of the larger one's area, or it is not a lung that was found.
+_SMALLER_LUNG = 0.25
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,19 @@ class Lungs:
         inside = self.mask > 0.5
         edge = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
         return float(edge.mean())
+
+    @property
+    def tilt(self) -> float | None:
+        """Degrees by which the line between the lungs' middles is turned clockwise; None where two are not seen."""
+        _, _, stats, middles = cv2.connectedComponentsWithStats((self.mask > 0.5).astype(np.uint8))
+        largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:2]
+        if (
+            len(largest) < 2
+            or stats[largest[1], cv2.CC_STAT_AREA] < _SMALLER_LUNG * stats[largest[0], cv2.CC_STAT_AREA]
+        ):
+            return None
+        left, right = sorted(middles[largest].tolist())
+        return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
 
     def share_inside(self, strength: NDArray[np.float32]) -> float:
         """How much of a heatmap lies in the lungs or within half a cell of them, as a cell tells no finer.

@@ -23,6 +23,8 @@ _LEAST_SPREAD = 45.0
 _BLOCKS = 2.0
 _TOUCHING = 0.12
 _UNLIKE = 0.995
+# Degrees: the lungs of patients who sit straight seldom lie so far from level, whose heart lifts one of them a little.
+_TILTED = 18.0
 # Letters of burned-in text: their height as a share of the longer side, and how many make a line.
 _LETTER_HEIGHT, _LETTERS = (0.007, 0.05), 5
 _TEXT_SIDE = 1024
@@ -36,13 +38,16 @@ class Note:
     lessens: bool = True
 
 
-def notes(radiograph: Radiograph, seen: Screening | None = None, lungs: Lungs | None = None) -> tuple[Note, ...]:
+def notes(
+    radiograph: Radiograph, seen: Screening | None = None, lungs: Lungs | None = None, mirrored: bool = False
+) -> tuple[Note, ...]:
     """What about this picture makes a reading less certain.
 
     Args:
         radiograph: decoded.
         seen: what the input check found, if there was one.
         lungs: where they are, if they were looked for.
+        mirrored: whether it seems so.
 
     Returns:
         The notes; none for a good picture.
@@ -70,11 +75,29 @@ def notes(radiograph: Radiograph, seen: Screening | None = None, lungs: Lungs | 
         )
     if seen is not None and seen.accepted and seen.unlike > _UNLIKE:
         found.append(Note("The picture is unlike those that the network was trained on: trust this reading less."))
-    if lungs is not None and not lungs.found:
-        found.append(Note("No lungs were found in the picture."))
-    elif lungs is not None and lungs.cropped > _TOUCHING:
-        found.append(Note("The lungs reach over the picture's border: part of them may be missing."))
+    found += _of_lungs(lungs)
+    if mirrored:
+        # The network learned from pictures of both kinds alike, so its answer is no less certain.
+        found.append(
+            Note(
+                "The heart seems to lie on the other side: the picture may be mirrored. Compare its side marker.",
+                lessens=False,
+            )
+        )
     return tuple(found)
+
+
+def _of_lungs(lungs: Lungs | None) -> list[Note]:
+    if lungs is None:
+        return []
+    if not lungs.found:
+        return [Note("No lungs were found in the picture.")]
+    found = []
+    if lungs.cropped > _TOUCHING:
+        found.append(Note("The lungs reach over the picture's border: part of them may be missing."))
+    if (tilt := lungs.tilt) is not None and abs(tilt) > _TILTED:
+        found.append(Note(f"The patient lies askew, by about {abs(tilt):.0f} degrees: trust this reading less."))
+    return found
 
 
 def blockiness(pixels: NDArray[np.float32]) -> float:

@@ -97,7 +97,8 @@ class Reader:
         Args:
             radiograph: decoded.
             operating_point: name of one of the card's; default is the card's own choice.
-            examine: look for lungs and judge the picture's quality too, which takes a few milliseconds more.
+            examine: look for lungs and the heart's side and judge the picture's quality too, which takes a few
+                milliseconds more.
 
         Returns:
             The reading; "refused" without scores where the input check finds no frontal chest radiograph.
@@ -115,7 +116,8 @@ class Reader:
                 refused(seen.reason, card.title, radiograph.sha256, time.perf_counter() - start), kind=seen.kind
             )
         lungs = self.bundle.segmenter.find(radiograph) if examine and self.bundle.segmenter else None
-        notes = quality.notes(radiograph, seen, lungs) if examine else ()
+        mirrored = self.bundle.side.mirrored(radiograph) if examine and self.bundle.side else False
+        notes = quality.notes(radiograph, seen, lungs, mirrored) if examine else ()
         undecided = Reading(
             decision=UNCERTAIN,
             scores=scores_by_name(card, softmax(found.logits, card.temperature)),

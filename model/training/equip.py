@@ -10,17 +10,19 @@ from pathlib import Path
 
 from model.inference import bundle as shipped
 from model.inference.lungs import Segmenter
-from model.training import gate, lungs, runs
+from model.inference.side import SideTeller
+from model.training import gate, lungs, runs, side
 from model.training.export import seal, swap
 
 
 def equip(run: Path, folder: Path, *, with_lungs: bool = True) -> None:
-    """Fit the input check on a bundle's features, train the lung network, and add both to the bundle.
+    """Fit the input check on a bundle's features, train the networks beside it, and add all of them to the bundle.
 
     Args:
         run: the training run that the bundle was exported from; its data tell which pictures were learned from.
         folder: the bundle; replaced when everything is done, never half.
-        with_lungs: train the lung network too; otherwise one that is there stays.
+        with_lungs: train the lung network and the one that tells mirrored pictures too; otherwise those that are there
+            stay.
 
     Raises:
         BundleError: the bundle can't be used.
@@ -50,6 +52,15 @@ def equip(run: Path, folder: Path, *, with_lungs: bool = True) -> None:
             "sha256": hashlib.sha256(files[shipped.LUNGS_FILE]).hexdigest(),
             "trained_on": "v7labs' masks of adult pictures of Cohen's collection, with which nothing else was trained",
             **lungs.measure(Segmenter(files[shipped.LUNGS_FILE]), masked),
+        }
+        mirrored = side.train(data)
+        threshold = round(side.choose_threshold(mirrored, data), 4)
+        files[shipped.SIDE_FILE] = side.export(mirrored)
+        card["side"] = {
+            "sha256": hashlib.sha256(files[shipped.SIDE_FILE]).hexdigest(),
+            "threshold": threshold,
+            "chosen_on": "validation",
+            "tested": side.measure(SideTeller(files[shipped.SIDE_FILE], threshold), data),
         }
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         staged = Path(scratch) / "bundle"

@@ -70,6 +70,26 @@ def test_unlike_pictures_and_missing_lungs_are_noted(pixels: NDArray[np.float32]
     assert sentences(pixels, lungs=Lungs(whole)) == ""
 
 
+def test_a_patient_who_lies_askew_is_noted(pixels: NDArray[np.float32]) -> None:
+    level = np.zeros((96, 96), np.float32)
+    level[25:71, 20:43] = level[25:71, 53:76] = 1
+    for degrees, noted in ((0, False), (10, False), (-10, False), (25, True), (-25, True)):
+        # OpenCV turns counter-clockwise.
+        turn = cv2.getRotationMatrix2D((47.5, 47.5), -degrees, 1)
+        lungs = Lungs(np.asarray(cv2.warpAffine(level, turn, (96, 96)), np.float32))
+        assert lungs.tilt == pytest.approx(degrees, abs=1.5)
+        assert ("askew, by about 2" in sentences(pixels, lungs=lungs)) == noted
+    level[:, 50:] = 0
+    assert Lungs(level).tilt is None
+
+
+def test_a_mirrored_picture_is_noted_and_read_all_the_same(pixels: NDArray[np.float32]) -> None:
+    radiograph = Radiograph(pixels, "PNG", "")
+    assert quality.notes(radiograph) == ()
+    (note,) = quality.notes(radiograph, mirrored=True)
+    assert "mirrored" in note.sentence and not note.lessens
+
+
 def test_share_of_a_heatmap_in_the_lungs() -> None:
     mask = np.zeros((70, 70), np.float32)
     mask[:, 20:30] = 1

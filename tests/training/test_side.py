@@ -1,0 +1,47 @@
+"""The network that tells mirrored pictures learns the side, and its exported file says what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from model.inference.radiograph import Radiograph
+from model.inference.side import SideTeller
+from model.training import dataset, side
+from model.training.records import Record
+from tests.conftest import draw_chest
+
+
+@pytest.fixture(scope="module")
+def chests() -> dataset.Checked:
+    """Drawn chests with a heart on the picture's right."""
+    rng = np.random.default_rng(8)
+    pictures = []
+    for _ in range(120):
+        picture = draw_chest(rng, "normal", side.SIDE)
+        centre = (int(rng.normal(0.62, 0.02) * side.SIDE), int(rng.normal(0.62, 0.03) * side.SIDE))
+        pictures.append(cv2.ellipse(picture, centre, (14, 17), 0, 0, 360, 210, -1))
+    splits = ["train"] * 80 + ["validation"] * 20 + ["test"] * 20
+    records = tuple(Record(Path("x"), "drawn", "normal", str(i), split=split) for i, split in enumerate(splits))
+    return dataset.Checked(records, np.stack(pictures).astype(np.uint8), ("normal", "covid19"), (), 0)
+
+
+def test_it_learns_the_side_and_its_file_agrees(chests: dataset.Checked) -> None:
+    model = side.train(chests, steps=150)
+    threshold = side.choose_threshold(model, chests)
+    teller = SideTeller(side.export(model), threshold)
+    (row,) = side.measure(teller, chests)
+    assert row["n"] == 20 and row["source"] == "drawn" and row["wrongly"] <= 3 and row["found"] >= 15
+    picture = chests.pictures[100].astype(np.float32)
+    expected = float(np.asarray(model(picture[None, :, :, None])["mirrored"])[0, 0])
+    logits = [teller.logit(Radiograph(np.ascontiguousarray(p), "PNG", "")) for p in (picture, picture[:, ::-1])]
+    assert logits[0] == pytest.approx(expected, abs=0.02)
+    assert logits[0] == pytest.approx(-logits[1], abs=0.02)
+
+
+def test_another_file_is_refused() -> None:
+    with pytest.raises(ValueError, match="can't be loaded"):
+        SideTeller(b"nothing of the kind", 0.0)
