@@ -33,6 +33,8 @@ DIRECTIONS = 64
 FRONTAL_PER_PART = {"train": 1000, "validation": 1000, "test": 700, "external": 700}
 TURNED_PER_KIND = 200
 VARIED = 500
+# Photographed from a screen, in each part.
+PHOTOGRAPHED = {"train": 300, "validation": 0, "test": 100, "external": 100}
 DRAWN = 240
 
 
@@ -100,6 +102,8 @@ def _frontal(data: Checked, seed: int) -> Iterator[Sample]:
         if part == "train":
             for i in chosen[:VARIED].tolist():
                 yield Sample(FRONTAL, "varied", "train", _varied(data.pictures[i], seed + i))
+        for i in rng.permutation(chosen)[: PHOTOGRAPHED[part]].tolist():
+            yield Sample(FRONTAL, "photographed", parts[part], _photographed(data.pictures[i], seed + i))
         for kind, (turns, inverted) in MENDING.items():
             count = TURNED_PER_KIND if part == "train" else TURNED_PER_KIND // 4
             for i in rng.permutation(chosen)[:count].tolist():
@@ -122,6 +126,29 @@ def _turned(path: Path, turns: int, inverted: bool) -> Callable[[], np.ndarray]:
 def _varied(picture: np.ndarray, seed: int) -> Callable[[], np.ndarray]:
     how = STRENGTHS["strong"]
     return lambda: augment(np.asarray(picture), len(picture), np.random.default_rng(seed), how)
+
+
+def _photographed(picture: np.ndarray, seed: int) -> Callable[[], np.ndarray]:
+    """As a phone takes it from a screen: askew, with the screen's edge and rows, a reflection and uneven light."""
+
+    def read() -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        side = 384
+        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+        seen = corners * rng.uniform(0.82, 1.05) + rng.uniform(-0.04, 0.12) + rng.uniform(-0.05, 0.05, (4, 2))
+        turn = cv2.getPerspectiveTransform(corners * (len(picture) - 1), (seen * side).astype(np.float32))
+        desk = np.full((side, side), rng.choice([10.0, 40.0, 120.0]), np.float32)
+        photo = cv2.warpPerspective(
+            picture.astype(np.float32), turn, (side, side), desk, borderMode=cv2.BORDER_TRANSPARENT
+        )
+        y, x = np.mgrid[0:side, 0:side] / side
+        rows = np.sin(2 * np.pi * side / rng.uniform(2.1, 6) * (y + rng.uniform(-0.1, 0.1) * x))
+        light = 1 + rng.uniform(-0.3, 0.3) * (x - 0.5) + rng.uniform(-0.3, 0.3) * (y - 0.5)
+        mirror = np.exp(-(((x - rng.random()) / 0.15) ** 2 + ((y - rng.random()) / 0.2) ** 2))
+        photo = photo * light * (1 + 0.06 * rows) + rng.uniform(0, 60) * mirror + rng.normal(0, 4, photo.shape)
+        return np.clip(cv2.GaussianBlur(photo, (0, 0), 0.8), 0, 255).astype(np.float32)
+
+    return read
 
 
 def _drawn(seed: int) -> Callable[[], np.ndarray]:
