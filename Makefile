@@ -9,7 +9,7 @@ TRAIN := .venv-train/bin/python
 TEST := .venv-test/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check train evidence bench fuzz screenshots release lock clean
+.PHONY: help app test check train evidence bench fuzz audit screenshots release lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/re
 fuzz: .venv-test/installed ## damage 50,000 files and see that none upsets the reader
 	$(TEST) -m scripts.fuzz
 
+audit: .venv-audit/installed ## ask the public advisories about every pinned package (needs a network)
+	@.venv-audit/bin/python -m scripts.audit
+
 screenshots: .venv-test/installed ## make the pictures of the app in the documentation
 	$(TEST) scripts/screenshots.py
 
@@ -52,7 +55,7 @@ lock: ## choose the exact versions anew (needs uv)
 	scripts/lock.sh
 
 clean: ## remove environments and caches; runs/ with its checkpoints stays
-	rm -rf .venv .venv-test .venv-train .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts
+	rm -rf .venv .venv-test .venv-train .venv-audit .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made once; its `installed` file says that the installation came to its end.
@@ -66,3 +69,8 @@ clean: ## remove environments and caches; runs/ with its checkpoints stays
 
 .venv-test/installed-bench: requirements-bench.txt .venv-test/installed
 	$(TEST) -m pip install $(PIP_FLAGS) -r $< && touch $@
+
+# Of its own: what looks at the packages is not one of them.
+.venv-audit/installed:
+	@python=$$(scripts/find_python.sh) || exit 1; \
+	"$$python" -m venv --clear $(@D) && $(@D)/bin/python -m pip install $(PIP_FLAGS) "pip-audit>=2.9,<3" && touch $@
