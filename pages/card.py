@@ -137,6 +137,23 @@ def checks(card: Card) -> None:
     if lungs:
         st.header("Where the lungs are")
         st.markdown(listing({key: value for key, value in lungs.items() if key != "sha256"}))
+    if side := card.raw.get("side"):
+        st.header("Mirrored pictures")
+        st.markdown(
+            "A small network looks where the heart lies. It has to be sure, so it misses some. Of pictures that it "
+            "had not learned from:"
+        )
+        rows = [
+            [
+                words.plain(words.label(row["source"])),
+                f"{row['wrongly'] / row['n']:.1%}",
+                f"{row['found'] / row['n']:.1%}",
+                words.number(row["n"]),
+            ]
+            for row in side.get("tested", [])
+        ]
+        heads = ["Pictures of", "Called mirrored, but are not", "Mirror images found", "Pictures"]
+        st.markdown(words.table(heads, rows, (1, 2, 3)))
 
 
 def data(card: Card) -> None:

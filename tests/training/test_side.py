@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from model.inference.bundle import SIDE_FILE, load
+from model.inference.card import BundleError
 from model.inference.radiograph import Radiograph
+from model.inference.reader import Reader
 from model.inference.side import SideTeller
 from model.training import dataset, side
 from model.training.records import Record
@@ -45,3 +51,25 @@ def test_it_learns_the_side_and_its_file_agrees(chests: dataset.Checked) -> None
 def test_another_file_is_refused() -> None:
     with pytest.raises(ValueError, match="can't be loaded"):
         SideTeller(b"nothing of the kind", 0.0)
+
+
+def test_a_bundle_carries_it_and_a_reading_says_so(small_bundle: Path, tmp_path: Path, chests: dataset.Checked) -> None:
+    folder = shutil.copytree(small_bundle, tmp_path / "sided")
+    content = side.export(side.build())
+    (folder / SIDE_FILE).write_bytes(content)
+    card = json.loads((folder / "card.json").read_text())
+    for threshold, noted in ((-1e6, True), (1e6, False)):
+        card["side"] = {"sha256": hashlib.sha256(content).hexdigest(), "threshold": threshold, "tested": []}
+        (folder / "card.json").write_text(json.dumps(card))
+        bundle = load(folder)
+        bundle.screener = None
+        reading = Reader(bundle).read(Radiograph(chests.pictures[0].astype(np.float32), "PNG", ""))
+        assert any("mirrored" in sentence for sentence in reading.reasons) == noted
+    (folder / SIDE_FILE).write_bytes(content[:-1])
+    with pytest.raises(BundleError, match=SIDE_FILE):
+        load(folder)
+    del card["side"]["threshold"]
+    card["side"]["sha256"] = hashlib.sha256(content[:-1]).hexdigest()
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match=SIDE_FILE):
+        load(folder)
