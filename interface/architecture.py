@@ -29,6 +29,8 @@ class Stage:
         side: pixels a side of its feature maps.
         channels: number of its feature maps.
         receptive_field: side, in pixels of the picture, of the square that one value can depend on.
+        step: pixels of the picture from one value's square to the next one's.
+        before: pixels by which the first value's square begins before the picture, where there are only zeros.
     """
 
     name: str
@@ -36,6 +38,20 @@ class Stage:
     side: int
     channels: int
     receptive_field: int
+    step: int
+    before: int
+
+    def square(self, cell: int) -> tuple[int, int]:
+        """From where to where a value depends on the picture along one side.
+
+        Args:
+            cell: 0 to `side` - 1.
+
+        Returns:
+            First pixel, and the one behind the last; both may lie outside the picture.
+        """
+        start = cell * self.step - self.before
+        return start, start + self.receptive_field
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,8 @@ def describe(name: str, size: int = 224) -> Backbone:
             if not layer.shortcut:
                 side = output
                 below.append((layer.kernel, layer.stride))
-        stages.append(Stage(f"conv{number}", blocks, side, layers[-1].outputs, receptive_field(below)))
+        field, step, before = reach(below)
+        stages.append(Stage(f"conv{number}", blocks, side, layers[-1].outputs, field, step, before))
     return Backbone(name, 2 + 3 * sum(BLOCKS[name]), parameters, multiplications, tuple(stages))
 
 
@@ -101,6 +118,22 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
         field += (kernel - 1) * jump
         jump *= stride
     return field
+
+
+def reach(layers: list[tuple[int, int]]) -> tuple[int, int, int]:
+    """Where the squares of `receptive_field` lie, with the padding that Keras' ResNets have: half a kernel all around.
+
+    Args:
+        layers: (kernel, stride) of each layer from the input up.
+
+    Returns:
+        Side of the square, pixels from one square to the next, and pixels by which the first begins before the input.
+    """
+    step, before = 1, 0
+    for kernel, stride in layers:
+        before += kernel // 2 * step
+        step *= stride
+    return receptive_field(layers), step, before
 
 
 def _stem() -> list[Convolution]:

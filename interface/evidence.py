@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "evidence.md"
 _FIGURE = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)$")
-_ROW, _RULE = re.compile(r"^\|.*\|$"), re.compile(r"^\|[ :|-]+\|$")
+_FILES = ("evidence.json", "trap.json")
+_ROW = re.compile(r"^\|.*\|$")
+_HEAD = re.compile(r"\*\*(\w+) [^*]*\*\*")  # a line such as "**cohen (never trained on)**, a fixed sample"
+# Columns that say which source a row is about, the surest first.
+_ABOUT = ("Source", "Pictures", "Measured on")
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,27 @@ def _parts(body: str, folder: Path) -> Iterator[str | Figure]:
             yield paragraph
 
 
+def measured(document: Path = DOCUMENT) -> dict[str, Any]:
+    """The JSON that the document was written from, with that of the trapped network as its part "trap".
+
+    Returns:
+        What was read; empty where it is not there or is not readable.
+    """
+    folder = document.parent / "evidence"
+    try:
+        return _load(folder, *((folder / name).stat().st_mtime_ns for name in _FILES if (folder / name).exists()))
+    except (OSError, ValueError):
+        return {}
+
+
+@lru_cache(maxsize=1)
+def _load(folder: Path, *_changed: int) -> dict[str, Any]:
+    """Nobody may change what this returns: all sessions share it."""
+    found: dict[str, Any] = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
+    trap = folder / _FILES[1]
+    return found | ({"trap": json.loads(trap.read_text(encoding="utf-8"))} if trap.exists() else {})
+
+
 def sources(sections: list[Section]) -> list[str]:
     """Names of the sources that rows of tables are about, such as "cohen"."""
     cells = (
@@ -67,21 +95,45 @@ def sources(sections: list[Section]) -> list[str]:
     return sorted({match[1] for match in named if match})
 
 
-def of_source(part: str, source: str) -> str:
-    """A table with the rows of one source alone; other text, and tables without sources, as they are.
+def of_sources(section: Section, chosen: Collection[str], known: Collection[str]) -> Iterator[str | Figure]:
+    """The parts of a section with what is about other sources left out.
 
     Args:
-        part: Markdown of a section.
-        source: one of `sources`.
+        section: as `read` gives it.
+        chosen: names of sources; none means all.
+        known: all names of sources.
 
-    Returns:
-        Markdown; empty where the table is about other sources only.
+    Yields:
+        Tables with the rows of the chosen sources alone; other text, figures, and tables that are about no source of
+        the list, as they are. A table below a line that names one source is about that one.
     """
-    lines = part.splitlines()
-    if not lines or not _ROW.match(lines[0]):
-        return part
-    rows = [line for line in lines[1:] if _ROW.match(line) and not _RULE.match(line)]
-    if not any(" split " in row or "(never trained on)" in row for row in rows):
-        return part
-    kept = [row for row in rows if re.match(rf"\|\s*{re.escape(source)} ", row)]
-    return "\n".join([lines[0], next(line for line in lines if _RULE.match(line)), *kept]) if kept else ""
+    about = ""
+    for part in section.parts:
+        if isinstance(part, Figure) or not chosen:
+            yield part
+            continue
+        if not _ROW.match(part.splitlines()[0]):
+            head = _HEAD.match(part)
+            about = head[1] if head and head[1] in known else ""
+            if about in ("", *chosen):
+                yield part
+        elif about in ("", *chosen) and (kept := _rows(part, chosen, known)):
+            yield kept
+
+
+def _rows(table: str, chosen: Collection[str], known: Collection[str]) -> str:
+    """A table's rows about the chosen sources; empty where none is left."""
+    head, rule, *rows = table.splitlines()
+    titles = _cells(head)
+    column = next((titles.index(title) for title in _ABOUT if title in titles), None)
+    if column is None:
+        return table
+    named = [_cells(row)[column].split(" ")[0] for row in rows]
+    if not set(named) & set(known):
+        return table
+    kept = [row for row, name in zip(rows, named, strict=True) if name in chosen]
+    return "\n".join([head, rule, *kept]) if kept else ""
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]

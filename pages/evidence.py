@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import Any
 
 import streamlit as st
 
-from interface import evidence, view, words
+from interface import evidence, evidence_charts, view, words
 
-ALL = "All sources"
 WIDTH = 960
 MISSING = (
     "Nobody has measured this network's evidence yet: `make evidence` does, on the data that it was trained with. "
@@ -16,14 +17,19 @@ MISSING = (
 )
 
 
-def show(section: evidence.Section, source: str) -> None:
-    """One section, its tables with the rows of one source alone where one is chosen."""
-    for part in section.parts:
-        if isinstance(part, evidence.Figure):
-            # On white in both themes: the figures are drawn once, for the documents too.
+def show(section: evidence.Section, found: dict[str, Any], chosen: Collection[str], known: Collection[str]) -> None:
+    """One section, with the tables' rows and the figures of the chosen sources alone; none chosen means all."""
+    for part in evidence.of_sources(section, chosen, known):
+        if isinstance(part, str):
+            st.markdown(part)
+            continue
+        drawn = evidence_charts.of_figure(part.path.name, found, chosen)
+        if drawn is None:
+            # On white in both themes: such a figure is drawn once, for the documents too.
             st.image(part.path.read_bytes().decode(), part.alt, "stretch", alt=part.alt)
-        elif kept := part if source == ALL else evidence.of_source(part, source):
-            st.markdown(kept)
+        for chart in drawn or []:
+            st.echarts_chart(chart.option, height=chart.height, renderer="svg", alt=chart.alt)
+            st.caption(chart.caption)
 
 
 view.through_app()
@@ -33,6 +39,7 @@ try:
 except OSError:
     st.info(MISSING, icon=":material/info:")
     st.stop()
+FOUND = evidence.measured()
 with st.container(width=WIDTH):
     measured = next((m for s in SECTIONS for p in s.parts if (m := re.search(r"SHA-256 `(\w+)", str(p)))), None)
     card = view.card_or_stop()
@@ -41,11 +48,19 @@ with st.container(width=WIDTH):
             f"These figures were measured on another network than {words.plain(card.title)}, which is loaded here.",
             icon=":material/warning:",
         )
+    KNOWN = evidence.sources(SECTIONS)
     for section in SECTIONS:
         if not section.title:
-            show(section, ALL)
+            show(section, FOUND, (), KNOWN)
     titles = [section.title for section in SECTIONS if section.title]
-    chosen = st.selectbox("What", titles, key="evidence_section")
-    source = st.selectbox("Rows of tables", [ALL, *evidence.sources(SECTIONS)], key="evidence_source")
-    st.header(words.plain(chosen), anchor=False)
-    show(next(section for section in SECTIONS if section.title == chosen), source)
+    title = st.selectbox("What", titles, key="section", bind="query-params")
+    chosen = st.pills(
+        "Sources",
+        KNOWN,
+        selection_mode="multi",
+        key="source",
+        bind="query-params",
+        help="Tables and figures show these sources alone; none chosen means all. The address keeps the choice.",
+    )
+    st.header(words.plain(title), anchor=False)
+    show(next(section for section in SECTIONS if section.title == title), FOUND, chosen, KNOWN)

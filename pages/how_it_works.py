@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from interface import architecture, charts, depth, view, words
+from interface import architecture, charts, depth, lessons, view, words
 
 NETWORKS = {
     "plain": "plain layers",
@@ -119,8 +119,8 @@ def blocks() -> None:
         )
         st.markdown(
             "A block that is of no use can do nothing: with weights of zero, $F(x) = 0$ and $y = x$. Weight decay (L2) "
-            "pulls weights that don't earn their keep towards zero, so useless blocks fade out by themselves. A plain "
-            "layer with weights of zero would stop everything."
+            "pulls weights that don't earn their keep towards zero, so useless blocks fade out by themselves (try it "
+            "below). A plain layer with weights of zero would stop everything."
         )
     st.markdown(
         "**Was it the vanishing gradient?** Not alone. He et al. saw that a plain network of 34 layers with batch norm "
@@ -214,7 +214,10 @@ view.through_app()
 with st.container(width=WIDTH):
     introduction()
     stages()
+    lessons.inside()
     gradients()
     blocks()
+    lessons.weight_decay()
     fifty_or_more()
     heatmap()
+    lessons.coarseness()

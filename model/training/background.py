@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from model.inference import bundle
+from model.inference.card import BundleError
 from model.inference.radiograph import to_input
 
 # Pixels a side of the masks that are kept: as fine as the lung network's.
@@ -31,7 +32,7 @@ def find_lungs(pictures: np.ndarray) -> np.ndarray:
     """
     segmenter = bundle.load().segmenter
     if segmenter is None:
-        raise bundle.BundleError("The bundle that ships has no lung network: add one with python train.py equip.")
+        raise BundleError("The bundle that ships has no lung network: add one with python train.py equip.")
     reach = 2 * round(WIDENED * SIDE) + 1
     round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     found = np.full((len(pictures), SIDE, SIDE), 255, np.uint8)
@@ -62,6 +63,7 @@ def change(picture: np.ndarray, lungs: np.ndarray, other: np.ndarray, rng: np.ra
     side = len(picture)
     grey = picture.astype(np.float32)
     kind = rng.integers(3)
+    outside: np.ndarray
     if kind == 0:
         spread = max(float(other.std()), 1.0)
         outside = (other.astype(np.float32) - float(other.mean())) / spread * float(grey.std()) + float(grey.mean())

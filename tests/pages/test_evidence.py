@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import evidence
+from interface import evidence, evidence_charts
 from tests.conftest import ROOT
 
 DOCUMENT = """# Evidence
@@ -54,13 +58,98 @@ def test_a_document_is_taken_apart(document: Path) -> None:
     assert second.title == "Limits"
 
 
-def test_rows_of_one_source_stay_and_other_tables_are_whole(document: Path) -> None:
+def filtered(text: str, *chosen: str) -> list[str]:
+    """The paragraphs that are left when these sources are chosen."""
+    section = evidence.Section("", tuple(text.split("\n\n")))
+    return [str(part) for part in evidence.of_sources(section, chosen, ("cohen", "nih", "siim"))]
+
+
+def test_rows_of_the_chosen_sources_stay_and_other_tables_are_whole(document: Path) -> None:
     sections = evidence.read(document)
     assert evidence.sources(sections) == ["cohen", "siim"]
     table, other = str(sections[1].parts[2]), str(sections[2].parts[0])
-    assert "cohen" in evidence.of_source(table, "cohen") and "siim" not in evidence.of_source(table, "cohen")
-    assert evidence.of_source(table, "nih") == ""
-    assert evidence.of_source(other, "cohen") == other
+    (one,) = filtered(table, "cohen")
+    assert "cohen" in one and "siim" not in one
+    assert filtered(table, "nih") == [] and filtered(table) == filtered(table, "cohen", "siim") == [table]
+    assert filtered(other, "cohen") == [other]
+
+
+def test_the_column_that_names_the_source_is_found() -> None:
+    table = "| Pictures | Source | n |\n| --- | --- | --- |\n| external | cohen | 1 |\n| internal | siim | 2 |"
+    (one,) = filtered(table, "siim")
+    assert "| internal | siim | 2 |" in one and "cohen" not in one
+    # A table of the literature has such a column too, and none of these sources in it.
+    papers = "| Network | Source |\n| --- | --- |\n| A \\| B | Wang 2020 |"
+    assert filtered(papers, "siim") == [papers]
+
+
+def test_a_table_below_the_name_of_a_source_goes_with_it() -> None:
+    def below(name: str) -> str:
+        return f"**{name} test split**, a fixed sample, n = 9:\n\n| Change | AUC |\n| --- | --- |\n| {name} none | 1 |"
+
+    found = filtered("\n\n".join(["Before.", below("nih"), below("siim"), "After."]), "siim")
+    assert found == ["Before.", *below("siim").split("\n\n"), "After."]
+
+
+@pytest.fixture
+def found() -> dict[str, Any]:
+    """A small JSON as `evaluate` writes it, of two sources."""
+
+    def row(source: str, role: str, **more: Any) -> dict[str, Any]:
+        where = {"external": "(never trained on)", "internal": "test split"}[role]
+        return {"set": f"{source} {where}", "source": source, "role": role, "n": 40, "positives": 10, **more}
+
+    both = (("cohen", "external"), ("siim", "internal"))
+    areas = [
+        row(*one, metric=metric, what="covid19 against normal", value=0.8, low=0.7, high=0.9)
+        for one in both
+        for metric in ("AUC", "average precision")
+    ]
+    curves = [
+        row(*one, kind=kind, what="covid19 against normal", y=[0.2, 0.6, 1], low=[0, 0.5, 0.9], high=[0.3, 0.8, 1],
+            points=[{"point": "balanced", "x": 0.3, "y": 0.4}])
+        for one in both
+        for kind in ("ROC", "precision-recall")
+    ]  # fmt: skip
+    classes = ["normal", "other", "covid19"]
+    matrices = [row(*one, classes=classes, counts=[[20, 5, 5], [0, 0, 0], [1, 2, 7]], uncertain=3) for one in both]
+    return {
+        "bundle": {"classes": classes},
+        "headline": {"figures": areas, "confusion": matrices},
+        "curves": {"grid": [0, 0.5, 1], "curves": curves},
+    }
+
+
+@pytest.mark.parametrize("name", ["roc.svg", "pr.svg"])
+def test_curves_have_their_band_and_say_their_result(found: dict[str, Any], name: str) -> None:
+    (chart,) = evidence_charts.of_figure(name, found, ("siim",)) or []
+    curve, low, gap, points = chart.option["series"][:4]
+    assert curve["data"] == [[0, 0.2], [0.5, 0.6], [1, 1]]
+    # Stacked on the lower edge, the second line is the upper one.
+    assert low["stack"] == gap["stack"]
+    assert [a[1] + b[1] for a, b in zip(low["data"], gap["data"], strict=True)] == pytest.approx([0.3, 0.8, 1])
+    assert points["data"] == [{"value": [0.3, 0.4], "name": "balanced"}]
+    assert "0.80 (0.70 to 0.90)" in chart.alt and "siim" in chart.alt and "cohen" not in chart.alt
+    assert "n \\= 40" in chart.caption and "`curves`" in chart.caption
+    json.dumps(chart.option, allow_nan=False)
+
+
+def test_matrices_show_the_lines_that_there_are(found: dict[str, Any]) -> None:
+    area, matrix = evidence_charts.of_figure("auc.svg", found, ("cohen",)) or []
+    assert "Areas under the ROC curve: cohen" in area.alt
+    assert [cell["value"] for cell in matrix.option["baseOption"]["series"][0]["data"]] == [
+        [0, 0, 20], [1, 0, 5], [2, 0, 5], [0, 1, 1], [1, 1, 2], [2, 1, 7]
+    ]  # fmt: skip
+    assert matrix.option["baseOption"]["yAxis"]["data"] == ["is\nNormal", "is\nCOVID-19 pattern"]
+    assert "COVID-19 pattern: 7 of 10 rightly called" in matrix.alt
+
+
+def test_a_json_without_curves_draws_none_and_other_figures_stay_drawn(found: dict[str, Any]) -> None:
+    del found["curves"]
+    assert evidence_charts.of_figure("roc.svg", found, ()) == []
+    assert evidence_charts.of_figure("new.svg", found, ()) is None
+    assert evidence_charts.of_figure("auc.svg", {}, ()) is None
+    assert len(evidence_charts.of_figure("auc.svg", found, ()) or []) == 3
 
 
 def test_the_page_says_of_which_network_its_figures_are(
@@ -70,9 +159,18 @@ def test_the_page_says_of_which_network_its_figures_are(
     app.switch_page("pages/evidence.py").run()
     assert not app.exception
     assert "another network" in app.warning[0].value
-    app.selectbox(key="evidence_source").select("siim").run()
+    app.pills(key="source").select("siim").run()
     shown = "\n".join(markdown.value for markdown in app.markdown)
     assert "siim test split" in shown and "cohen (never" not in shown
+
+
+def test_the_address_chooses_section_and_sources(app: AppTest, document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence.read, "__defaults__", (document,))
+    app.query_params["section"] = "Limits"
+    app.query_params["source"] = ["cohen"]
+    app.switch_page("pages/evidence.py").run()
+    assert not app.exception
+    assert app.selectbox(key="section").value == "Limits" and app.pills(key="source").value == ["cohen"]
 
 
 def test_without_a_measurement_the_page_says_so(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,3 +186,15 @@ def test_what_was_published_can_be_shown() -> None:
     assert len(sections) > 5 and evidence.sources(sections)
     figures = [part for section in sections for part in section.parts if isinstance(part, evidence.Figure)]
     assert figures and all(figure.path.exists() for figure in figures)
+
+
+def test_every_chart_of_what_was_published_says_its_result() -> None:
+    found = evidence.measured()
+    if not found:
+        pytest.skip("docs/evidence/evidence.json is not there yet: run `make evidence`")
+    figures = ("auc", "roc", "pr", "reliability", "coverage", "controls", "robustness", "deletion", "trap")
+    for source, name in itertools.product(evidence.sources(evidence.read()), figures):
+        for chart in evidence_charts.of_figure(f"{name}.svg", found, (source,)) or []:
+            assert source in chart.caption and re.search(r"n \\?= \d", chart.caption), name
+            assert "docs/evidence/" in chart.caption and re.search(r"\d", chart.alt), name
+            json.dumps(chart.option, allow_nan=False)

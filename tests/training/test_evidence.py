@@ -12,12 +12,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 import train
 from model.inference.card import DEFAULT_BUNDLE, read_card
 from model.training import evaluation
-from model.training.evidence import ablation, command, darkcovidnet, disturbances, extras, linear, lungs, metrics, study
+from model.training.evidence import (
+    ablation,
+    command,
+    curves,
+    darkcovidnet,
+    disturbances,
+    extras,
+    linear,
+    lungs,
+    metrics,
+    study,
+)
 from model.training.records import DatasetError
 from tests.conftest import ROOT, draw_chest
 
@@ -213,6 +224,57 @@ def test_quick_metrics_equal_the_slow_ones() -> None:
     assert found == pytest.approx(max(gaps))
     alike = (truth[truth], score[truth], [""] * int(truth.sum()))
     assert metrics.row("x", {}, "AUC", "of one class", metrics.auc_of(*alike[:2]), alike) == []
+
+
+def test_curves_are_those_of_sklearn() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random(200) < 0.3
+    score = (rng.random(200) + 0.3 * truth).round(2)
+    for weight in (np.ones(200), rng.integers(0, 3, 200).astype(float)):
+        ranking = curves.Ranking(truth, score)
+        alarm, hit, _ = roc_curve(truth, score, sample_weight=weight, drop_intermediate=False)
+        expected = [hit[alarm <= step + 1e-9].max() for step in curves.GRID]
+        assert ranking.roc(weight) == pytest.approx(np.array(expected))
+        right, found, _ = precision_recall_curve(truth, score, sample_weight=weight)
+        # sklearn goes up from the lowest threshold; its last point, nobody called, is none of ours.
+        right, found = right[:-1][::-1], found[:-1][::-1]
+        expected = [right[np.argmax(found >= max(step - 1e-9, 1e-9))] for step in curves.GRID]
+        assert ranking.precision(weight) == pytest.approx(np.array(expected))
+    assert np.isnan(curves.Ranking(truth, score).roc(truth.astype(float))).all()
+
+
+def test_bands_resample_patients_and_hold_the_curve() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.random(60) < 0.5
+    score = rng.random(60) + 0.4 * truth
+    patients = [f"{number:02}" for number in range(60)]
+    for kind in (curves.ROC, curves.PRECISION_RECALL):
+        once = curves.band(kind, truth, score, patients)
+        # Each picture three times: the same patients, so no more is known.
+        thrice = curves.band(kind, np.repeat(truth, 3), np.repeat(score, 3), [one for one in patients for _ in "abc"])
+        assert once == thrice
+        strangers = curves.band(kind, np.repeat(truth, 3), np.repeat(score, 3), [str(n) for n in range(180)])
+        assert np.mean(strangers["high"]) - np.mean(strangers["low"]) < np.mean(once["high"]) - np.mean(once["low"])
+        assert all(low <= y + 1e-9 for low, y in zip(once["low"], once["y"], strict=True))
+
+
+def test_operating_points_lie_on_the_curves_where_the_figures_say(measured: Path) -> None:
+    found = evidence(measured)
+    assert {one["kind"] for one in found["curves"]["curves"]} == {curves.ROC, curves.PRECISION_RECALL}
+    figure = {(one["set"], one["metric"], one["what"], one.get("point")): one["value"]
+              for one in found["headline"]["figures"]}  # fmt: skip
+    for one in found["curves"]["curves"]:
+        assert {len(one[line]) for line in ("y", "low", "high")} == {len(found["curves"]["grid"])}
+        other = one["what"].split()[-1]
+        for place in one["points"]:
+            sensitivity = figure[one["set"], "sensitivity", "covid19 called covid19", place["point"]]
+            if one["kind"] == curves.PRECISION_RECALL:
+                assert place["x"] == pytest.approx(sensitivity, abs=1e-4)
+                continue
+            spared = figure[one["set"], "specificity", f"{other} not called covid19", place["point"]]
+            assert (1 - place["x"], place["y"]) == pytest.approx((spared, sensitivity), abs=1e-4)
+    page = (measured / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert all(f"](evidence/{name}.svg)" in page for name in ("roc", "pr", "confusion"))
 
 
 def test_covering_leaves_the_rest_and_no_trace_of_what_was_there() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from model.training.evidence import (
     calibration,
     controls,
+    curves,
     documents,
     extras,
     failures,
@@ -48,6 +49,7 @@ def run(bundle: Path, data: Path, out: Path, cache: Path, *, quick: bool = False
     one = study.load(bundle, data, cache, quick=quick)
     parts = {
         "headline": headline.measure,
+        "curves": curves.measure,
         "calibration": calibration.measure,
         "selective": selective.measure,
         "controls": _controls,

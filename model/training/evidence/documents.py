@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.training.evidence import sections
+from model.training.evidence import curve_words, sections
 from model.training.evidence.controls import REAL
 from model.training.evidence.extras import EXTRAS
 from model.training.evidence.literature import published
@@ -40,6 +40,7 @@ def evidence_page(evidence: Part, extras: dict[str, Part]) -> str:
         worst(evidence),
         "## Per source",
         _picture("auc.svg", "AUC of each source with its interval"),
+        *_curves(evidence),
         sections.headline(evidence),
         "## Controls: does it read lungs?",
         _picture("controls.svg", "AUC of each control beside the whole picture"),
@@ -162,6 +163,17 @@ def failures(evidence: Part) -> str:
     text = f"Confident: the odds are {part['odds']} times those at the decision boundary, or more. No picture is shown."
     shown = table(("Pictures", "Source", "Finding in the manifest", "Is", "Called", "Score"), top)
     return "\n\n".join([text, table(head, kinds), "The most confident ones, outside and inside:", shown])
+
+
+def _curves(evidence: Part) -> list[str]:
+    """The curves and the confusion matrices; a JSON of before they were measured has neither."""
+    if "curves" not in evidence:
+        return []
+    alts = curve_words.alternatives(evidence)
+    return [
+        curve_words.explain(),
+        *(_picture(f"{name}.svg", alts[name]) for name in ("roc", "pr", "confusion") if name in alts),
+    ]
 
 
 def _picture(name: str, alt: str) -> str:

@@ -13,12 +13,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.training.evidence import heatmaps
+from model.training.evidence import heatmaps, panels
+from model.training.evidence.curves import PRECISION_RECALL, ROC
+from model.training.evidence.panels import COLOURS, MARKERS
 from model.training.evidence.tables import named, pick, sets_of
 
-# Okabe and Ito's palette; markers differ too, so that no colour has to be told.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DONE = {"deletion": "blurred", "insertion": "restored"}
 STYLE = {
     "svg.fonttype": "none",
@@ -46,8 +45,13 @@ def draw(evidence: dict[str, Any], extras: dict[str, dict[str, Any]], folder: Pa
         The names of the files.
     """
     trap = extras.get("trap.json", {}).get("figures", [])
+    # Documents that were written before there were curves have none.
+    curves = [one | {"grid": part["grid"]} for part in [evidence.get("curves")] if part for one in part["curves"]]
     jobs: dict[str, tuple[Callable[[Any], Figure], Any]] = {
         "auc.svg": (_areas, pick(evidence["headline"]["figures"], metric="AUC")),
+        "roc.svg": (panels.roc, pick(curves, kind=ROC)),
+        "pr.svg": (panels.precision_recall, pick(curves, kind=PRECISION_RECALL)),
+        "confusion.svg": (panels.confusion, evidence["headline"]["confusion"] if curves else []),
         "reliability.svg": (_reliability, evidence["calibration"]["reliability"]),
         "coverage.svg": (_coverage, evidence["selective"]["curves"]),
         "controls.svg": (_controls, pick(evidence["controls"]["figures"], metric="AUC")),
@@ -91,20 +95,10 @@ def _area_axis(axes: Axes) -> None:
     axes.margins(y=0.08)
 
 
-def _panels(count: int, height: float = 2.2) -> tuple[Figure, list[Axes]]:
-    columns = min(count, 3)
-    lines = -(-count // columns)
-    figure, grid = plt.subplots(lines, columns, figsize=(2.5 * columns, height * lines), squeeze=False)
-    flat = list(grid.flat)
-    for axes in flat[count:]:
-        axes.set_visible(False)
-    return figure, flat[:count]
-
-
 def _reliability(rows: list[dict[str, Any]]) -> Figure:
     sets = sets_of(rows)
-    figure, panels = _panels(len(sets), 2.5)
-    for axes, (name, _) in zip(panels, sets, strict=True):
+    figure, grid = panels.grid(len(sets), 2.5)
+    for axes, (name, _) in zip(grid, sets, strict=True):
         for number, when in enumerate(("before", "after")):
             (row,) = pick(rows, set=name, when=when)
             points = row["points"]
@@ -121,7 +115,7 @@ def _reliability(rows: list[dict[str, Any]]) -> Figure:
         axes.plot([0, 1], [0, 1], color="#666666", linewidth=0.8)
         axes.set(title=f"{name}, n = {row['n']}", xlim=(0, 1), ylim=(-0.03, 1.03), xlabel="score", ylabel="observed")
         axes.title.set_fontsize(8)
-    panels[0].legend(title="temperature", frameon=False, fontsize=7, title_fontsize=7)
+    grid[0].legend(title="temperature", frameon=False, fontsize=7, title_fontsize=7)
     return figure
 
 
@@ -185,16 +179,16 @@ def _deletion(rows: list[dict[str, Any]]) -> Figure:
 def _robustness(rows: list[dict[str, Any]]) -> Figure:
     sets = sets_of(rows)
     settings = list(dict.fromkeys((row["kind"], row["setting"]) for row in rows))
-    figure, panels = plt.subplots(1, 2, figsize=(8, 0.9 + 0.19 * len(settings)), sharey=True)
-    for axes, metric, label in zip(panels, ("AUC", "flips"), ("AUC", "decisions that change"), strict=True):
+    figure, pair = plt.subplots(1, 2, figsize=(8, 0.9 + 0.19 * len(settings)), sharey=True)
+    for axes, metric, label in zip(pair, ("AUC", "flips"), ("AUC", "decisions that change"), strict=True):
         for number, (name, _) in enumerate(sets):
             for row in pick(rows, set=name, metric=metric):
                 y = -settings.index((row["kind"], row["setting"])) - 0.22 * number
                 _interval(axes, row, y, number, name if row["kind"] == "untouched" else None)
         axes.set_xlabel(f"{label} (95 % interval)")
-    panels[0].set_yticks([-place for place in range(len(settings))], [f"{kind}, {how}" for kind, how in settings])
-    panels[0].tick_params(axis="y", labelsize=7)
-    _legend_above(figure, panels[0])
+    pair[0].set_yticks([-place for place in range(len(settings))], [f"{kind}, {how}" for kind, how in settings])
+    pair[0].tick_params(axis="y", labelsize=7)
+    _legend_above(figure, pair[0])
     return figure
 
 
