@@ -9,7 +9,7 @@ TRAIN := .venv-train/bin/python
 TEST := .venv-test/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check train evidence bench fuzz audit screenshots release lock clean
+.PHONY: help app test check train evidence bench fuzz audit messages screenshots release lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ fuzz: .venv-test/installed ## damage 50,000 files and see that none upsets the r
 
 audit: .venv-audit/installed ## ask the public advisories about every pinned package (needs a network)
 	@.venv-audit/bin/python -m scripts.audit
+
+messages: .venv-test/installed ## bring the translations up to date with the code
+	$(TEST) -m scripts.messages
 
 screenshots: .venv-test/installed ## make the pictures of the app in the documentation
 	$(TEST) scripts/screenshots.py

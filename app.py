@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
-ABOUT = (
-    "**Chest X-ray reader**\n\n"
+from interface import language
+from interface.language import mark, tr
+
+ABOUT = mark(
     "A ResNet50 that tells a COVID-19 pattern, other lung disease and a normal chest radiograph apart and shows where "
     "its score came from. For research and education, not a medical device."
 )
 
+spoken = language.begin()
 st.set_page_config(
-    page_title="Chest X-ray reader", page_icon=":material/radiology:", layout="wide", menu_items={"About": ABOUT}
+    page_title=tr("Chest X-ray reader"),
+    page_icon=":material/radiology:",
+    layout="wide",
+    menu_items={"About": f"**{tr('Chest X-ray reader')}**\n\n{tr(ABOUT)}"},
 )
+# What has too much text about this one network, or figures that change with each one, is there in English alone.
+ENGLISH = [
+    st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
+    st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
+    st.Page("pages/card.py", title=tr("Data and model card"), icon=":material/fact_check:"),
+]
+how_it_works, evidence, card = ENGLISH
 # The addresses are the files' names: Streamlit knows only those until its first visitor has run this line, and would
 # tell one who follows a link to another address that there is no such page.
 page = st.navigation(
     [
-        st.Page("pages/read.py", title="Read", icon=":material/radiology:", default=True),
-        st.Page("pages/batch.py", title="Batch", icon=":material/stacks:"),
-        st.Page("pages/how_it_works.py", title="How it works", icon=":material/school:"),
-        st.Page("pages/prevalence.py", title="Prevalence", icon=":material/groups:"),
-        st.Page("pages/quiz.py", title="Quiz", icon=":material/quiz:"),
-        st.Page("pages/evidence.py", title="Evidence", icon=":material/query_stats:"),
-        st.Page("pages/card.py", title="Data and model card", icon=":material/fact_check:"),
-        st.Page("pages/about.py", title="About", icon=":material/info:"),
+        st.Page("pages/read.py", title=tr("Read"), icon=":material/radiology:", default=True),
+        st.Page("pages/batch.py", title=tr("Batch"), icon=":material/stacks:"),
+        how_it_works,
+        st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
+        st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
+        evidence,
+        card,
+        st.Page("pages/about.py", title=tr("About"), icon=":material/info:"),
     ],
     position="top",
 )
-page.run()
+if page in ENGLISH:
+    language.in_english()
+try:
+    page.run()
+except StopException:
+    # A page that can't go on ends with `st.stop`; the language can be chosen there too.
+    language.switch(spoken)
+    raise
+language.switch(spoken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from html import escape
 
+from interface.language import tr
 from interface.words import class_name, score
 from model.inference.reader import log_odds
 
@@ -49,9 +50,14 @@ def scores(values: dict[str, float], positive: str, threshold: float, margin: fl
             f'<span>{escape(class_name(name))}</span><span class="cxr-track" aria-hidden="true">'
             f'<i class="{kind}" style="width:{value:.1%}"></i>{marks}</span><b>{escape(score(value))}</b>'
         )
-    legend = (
-        f"Orange: the operating point, {score(threshold)}. Hatched: from {score(low)} to {score(high)} "
-        f"{escape(class_name(positive))} is called uncertain."
+    legend = escape(
+        tr(
+            "Orange: the operating point, {threshold}. Hatched: from {low} to {high} {name} is called uncertain.",
+            threshold=score(threshold),
+            low=score(low),
+            high=score(high),
+            name=class_name(positive),
+        )
     )
     return f'{STYLE}<div class="cxr-scores">{"".join(rows)}<span class="cxr-legend">{legend}</span></div>'
 

@@ -15,6 +15,7 @@ from pathlib import PurePath
 from typing import Any
 
 from interface import turns
+from interface.language import mark
 from interface.limits import in_time
 from interface.pictures import jpeg, to_grey
 from model.inference import rendering, report
@@ -24,7 +25,7 @@ from model.inference.reader import REFUSED, Reader, leading, refused
 # A class of students brings a few hundred; a row with its two thumbnails has about 20 kB.
 MOST_PICTURES = 500
 THUMBNAIL, TILE = 96, 256
-UNEXPECTED = "This file could not be read because of a fault in the program; the server's log has the details."
+UNEXPECTED = mark("This file could not be read because of a fault in the program; the server's log has the details.")
 _LOG = logging.getLogger(__name__)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interface.charts import BLUE, GREEN, GREY, ORANGE, Option
+from interface.language import mark, tr
 from model.inference.card import Card
 from model.inference.prevalence import Share, likelihood_ratios
 
@@ -19,7 +20,7 @@ _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True)
 class Preset:
-    """A test: what it is called, its measured shares, and where they are from."""
+    """A test: what it is called, its measured shares, and where they are from; names and sources in English."""
 
     name: str
     sensitivity: Share
@@ -30,24 +31,28 @@ class Preset:
 # Facts of published studies, in our words. Where no specificity was measured, what was assumed is said.
 LITERATURE = (
     Preset(
-        "Radiograph, first report by radiologists",
+        mark("Radiograph, first report by radiologists"),
         Share(0.73, 254),
         Share(0.80, 254),
-        "Stephanie et al. 2020, doi:10.1148/ryct.2020200337: 254 patients and 254 controls. Other series found a "
-        "sensitivity of 16 to 89 %, lowest in the first days: the evidence lists them.",
+        mark(
+            "Stephanie et al. 2020, doi:10.1148/ryct.2020200337: 254 patients and 254 controls. Other series found a "
+            "sensitivity of 16 to 89 %, lowest in the first days: the evidence lists them."
+        ),
     ),
     Preset(
-        "Chest CT",
+        mark("Chest CT"),
         Share(580 / 601, 601),
         Share(105 / 413, 413),
-        "Ai et al. 2020, doi:10.1148/radiol.2020200642: 580 of 601 with a positive and 105 of 413 with a negative "
-        "RT-PCR, in an epidemic centre.",
+        mark(
+            "Ai et al. 2020, doi:10.1148/radiol.2020200642: 580 of 601 with a positive and 105 of 413 with a negative "
+            "RT-PCR, in an epidemic centre."
+        ),
     ),
     Preset(
-        "First RT-PCR swab",
+        mark("First RT-PCR swab"),
         Share(58 / 64, 64),
         Share(0.99, 64),
-        "Wong et al. 2020, doi:10.1148/radiol.2020201160: 58 of 64 patients. The specificity of 99 % is assumed.",
+        mark("Wong et al. 2020, doi:10.1148/radiol.2020201160: 58 of 64 patients. The specificity of 99 % is assumed."),
     ),
 )
 
@@ -102,10 +107,10 @@ def count(sensitivity: float, specificity: float, prevalence: float) -> Counts:
 def people(counts: Counts) -> Option:
     """One sign for each person, by group; signs and colours both tell the groups apart."""
     groups = (
-        ("ill, positive", counts.ill_positive, ORANGE, "circle"),
-        ("ill, negative (missed)", counts.ill_negative, BLUE, "triangle"),
-        ("not ill, positive (false alarm)", counts.well_positive, GREEN, "diamond"),
-        ("not ill, negative", counts.well_negative, GREY, "rect"),
+        (tr("ill, positive"), counts.ill_positive, ORANGE, "circle"),
+        (tr("ill, negative (missed)"), counts.ill_negative, BLUE, "triangle"),
+        (tr("not ill, positive (false alarm)"), counts.well_positive, GREEN, "diamond"),
+        (tr("not ill, negative"), counts.well_negative, GREY, "rect"),
     )
     series, start = [], 0
     for name, number, colour, symbol in groups:
@@ -147,7 +152,7 @@ def nomogram(sensitivity: float, specificity: float, prevalence: float) -> Optio
         _scale(2, [(_log_odds(p), _share(p)) for p in _TICKS], "right"),
     ]
     for name, ratio, colour, symbol in zip(
-        ("positive result", "negative result"),
+        (tr("positive result"), tr("negative result")),
         likelihood_ratios(sensitivity, specificity),
         (ORANGE, BLUE),
         ("circle", "triangle"),
@@ -166,10 +171,10 @@ def nomogram(sensitivity: float, specificity: float, prevalence: float) -> Optio
                 "itemStyle": {"color": colour},
             }
         )
-    names = ["before the test", "likelihood ratio", "after the test"]
+    names = [tr("before the test"), tr("likelihood ratio"), tr("after the test")]
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 0, "data": ["positive result", "negative result"]},
+        "legend": {"top": 0, "left": 0, "data": [tr("positive result"), tr("negative result")]},
         "grid": {"left": 56, "right": 56, "top": 40, "bottom": 30},
         "xAxis": {"type": "category", "data": names, "axisTick": {"show": False}, "boundaryGap": False},
         "yAxis": {"type": "value", "show": False, "min": -7.5, "max": 7.5},

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from interface.language import mark
 from interface.memory import make_sure_of_room
 from interface.settings import number
 from model.inference.formats import Unreadable
@@ -13,7 +14,7 @@ from model.inference.formats import Unreadable
 SECONDS, MOST_SECONDS = "CXR_SECONDS_PER_PICTURE", 20.0
 # Decoders that were given up and still run; each has a core and one picture's memory until it comes to its end.
 MOST_GIVEN_UP = 4
-BUSY = (
+BUSY = mark(
     "The server is still busy with other files that take too long to unpack, so this one was not begun: choose it "
     "again in a minute."
 )

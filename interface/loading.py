@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from interface.language import mark
 from model.inference.allocation import give_freed_memory_back
 from model.inference.card import MODEL_FILE, Card, chosen, read_card, read_checked
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from model.inference.reader import Reader
 
 SAMPLE = "RG1_UNCR.dcm"
-NO_SAMPLE = "The sample radiograph is not here: install the package pydicom-data, or choose a picture of your own."
+NO_SAMPLE = mark(
+    "The sample radiograph is not here: install the package pydicom-data, or choose a picture of your own."
+)
 # What the first reading needs besides the network, in this order; pydicom alone takes 0.5 s.
 NEEDED = ("interface.session", "interface.result")
 DICOM = "model.inference.dicom"

@@ -6,6 +6,7 @@ import gc
 import os
 from pathlib import Path
 
+from interface.language import mark
 from interface.settings import number
 from model.inference.formats import Unreadable
 
@@ -17,7 +18,7 @@ _GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 _OWN = Path("/proc/self/statm")
 # Version 1 writes a huge number where there is no limit.
 _NO_LIMIT = 1 << 50
-FULL = (
+FULL = mark(
     "The server holds as many pictures as its memory allows, so this one was not begun: press Forget all where you no "
     "longer need yours, or choose it again in a few minutes."
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from interface import words
+from interface.language import tr
+from interface.sentences import said
 from model.inference.card import Card, OperatingPoint
 
 QUERY = "op"
@@ -29,8 +31,12 @@ def chosen(card: Card) -> str:
         name = card.default_point
     if linked is not None and linked not in card.points:
         st.warning(
-            f"The address asks for the operating point {words.plain(linked)}, which this network does not have; "
-            f"*{words.plain(label(name))}* is used.",
+            tr(
+                "The address asks for the operating point {linked}, which this network does not have; *{name}* is "
+                "used.",
+                linked=words.plain(linked),
+                name=words.plain(label(name)),
+            ),
             icon=":material/info:",
         )
     elif linked is None and name != card.default_point:
@@ -46,17 +52,20 @@ def switch(card: Card, name: str) -> None:
         name: the one in use.
     """
     if len(card.points) > 1:
+        labels = {known: label(known) for known in card.points}
         st.session_state[QUERY] = name
         st.segmented_control(
-            "Operating point",
-            list(card.points),
+            tr("Operating point"),
+            list(labels),
             required=True,
-            format_func=label,
+            format_func=labels.__getitem__,
             key=QUERY,
             wrap=True,
             on_change=_keep,
-            help="The score from which the headline says *present*. A lower one misses fewer and raises more false "
-            "alarms. Switching it decides anew from the same scores: the network does not run again.",
+            help=tr(
+                "The score from which the headline says *present*. A lower one misses fewer and raises more false "
+                "alarms. Switching it decides anew from the same scores: the network does not run again."
+            ),
         )
     st.caption(meaning(card.point(name)))
 
@@ -64,17 +73,17 @@ def switch(card: Card, name: str) -> None:
 def label(name: str) -> str:
     """A point's name as a person reads it: "sensitivity_95" is "Sensitivity 95 %"."""
     text = words.label(name)
-    return f"{text}\u2009%" if text[-1:].isdigit() else text
+    return said(f"{text}\u2009%" if text[-1:].isdigit() else text)
 
 
 def meaning(point: OperatingPoint) -> str:
     """How a point was chosen and what was measured at it, as Markdown."""
     found = []
-    for name, figure in (("sensitivity", point.sensitivity), ("specificity", point.specificity)):
+    for name, figure in ((tr("sensitivity"), point.sensitivity), (tr("specificity"), point.specificity)):
         if figure is not None and "value" in figure:
             found.append(f"{name} {words.number(figure['value'], 2)}")
-    measured = f"; on the validation pictures: {', '.join(found)}" if found else ""
-    return f"{words.label(words.stated(point.how, 'No reason is stated'))}{measured}."
+    measured = tr("; on the validation pictures: {figures}", figures=", ".join(found)) if found else ""
+    return f"{words.label(words.stated(said(point.how), tr('No reason is stated')))}{measured}."
 
 
 def _keep() -> None:

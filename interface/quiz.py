@@ -13,9 +13,11 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from interface import session
+from interface.language import mark, tr
 from interface.pictures import jpeg
+from interface.sentences import said as translated
 from interface.shelf import Refused
-from interface.words import class_name
+from interface.words import NAMES, class_name
 from model.inference import rendering
 from model.inference.radiograph import Unreadable
 from model.inference.reader import Reader, leading
@@ -23,7 +25,15 @@ from model.inference.report import no_formula
 
 # A lesson's worth; each keeps two small JPEG pictures, about 0.3 MB.
 MOST_QUESTIONS = 40
-PLACES = ("nowhere", "upper left", "upper right", "lower left", "lower right", "all over")
+PLACES = (
+    mark("nowhere"),
+    mark("upper left"),
+    mark("upper right"),
+    mark("lower left"),
+    mark("lower right"),
+    mark("all over"),
+)
+WRONG_COLUMNS = mark("a table of labels has the columns name and label; this one has others.")
 Load = Callable[[], bytes]
 
 
@@ -98,6 +108,7 @@ def build(
     """
     classes = reader.bundle.card.classes
     known = {name.lower(): name for name in classes} | {class_name(name).lower(): name for name in classes}
+    known |= {NAMES[name.lower()].lower(): name for name in classes if name.lower() in NAMES}
     pictures: list[tuple[str, Load]] = []
     labels: dict[str, str] = {}
     problems: list[str] = []
@@ -106,7 +117,7 @@ def build(
             try:
                 labels |= read_labels(load())
             except (Unreadable, ValueError) as error:
-                problems.append(f"{name}: {error}")
+                problems.append(f"{name}: {translated(str(error))}")
         else:
             pictures.append((name, load))
     random.Random(seed).shuffle(pictures)
@@ -116,18 +127,24 @@ def build(
         label = known.get(labels.get(path.name, path.parent.name).lower())
         if label is None:
             problems.append(
-                f"{name} has no label that this network knows ({', '.join(map(class_name, classes))}): name it in a "
-                "CSV file with the columns name and label, or put it into a folder with the class' name."
+                tr(
+                    "{file} has no label that this network knows ({labels}): name it in a CSV file with the columns "
+                    "name and label, or put it into a folder with the class' name.",
+                    file=name,
+                    labels=", ".join(map(class_name, classes)),
+                )
             )
         elif len(quiz.questions) == MOST_QUESTIONS:
-            problems.append(f"{name} was left out: a quiz has {MOST_QUESTIONS} questions at most.")
+            problems.append(
+                tr("{file} was left out: a quiz has {most} questions at most.", file=name, most=MOST_QUESTIONS)
+            )
         else:
             said(name)
             made = _question(name, label, load, reader, aided=(len(quiz.questions) + seed) % 2 == 0)
             if isinstance(made, Question):
                 quiz.questions.append(made)
             else:
-                problems.append(f"{name}: {made.error}")
+                problems.append(f"{name}: {translated(made.error)}")
     return quiz, problems
 
 
@@ -147,7 +164,7 @@ def read_labels(data: bytes) -> dict[str, str]:
     columns = {column.strip().lower(): column for column in rows.fieldnames or []}
     name = columns.get("name") or columns.get("path") or columns.get("file")
     if name is None or "label" not in columns:
-        raise ValueError("a table of labels has the columns name and label; this one has others.")
+        raise ValueError(WRONG_COLUMNS)
     return {PurePosixPath((row[name] or "").replace("\\", "/")).name: (row[columns["label"]] or "") for row in rows}
 
 
@@ -172,7 +189,8 @@ class Share:
 
     def __str__(self) -> str:
         """In words, with the percentage where there is one."""
-        return f"{self.right} of {self.of}" + (f" ({self.right / self.of:.0%})" if self.of else "")
+        told = tr("{right} of {all}", right=self.right, all=self.of)
+        return told + (f" ({self.right / self.of:.0%})" if self.of else "")
 
 
 @dataclass(frozen=True)

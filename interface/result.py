@@ -10,8 +10,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from interface import bars, points, viewer, whatif, words
+from interface.language import mark, tr
 from interface.pictures import LONGEST_SIDE, jpeg
 from interface.report import buttons
+from interface.sentences import said
 from interface.shelf import Read
 from model.inference import rendering
 from model.inference.card import Card
@@ -19,7 +21,7 @@ from model.inference.reader import DOUBTFUL, Reader, Reading, leading, redecide
 
 # Of the heatmap in the file to download; on the page the viewer has a slider of its own.
 OPACITY = 0.6
-SCORE_IS = (
+SCORE_IS = mark(
     "**What a score is.** The network's answer, calibrated on pictures that it had not learned from: of those given "
     "0.70, about 70 in 100 had that label. The *operating point* is the score from which the headline says "
     "*present*; it was chosen on those pictures too. Readings too near to it, or to another class, are called "
@@ -28,14 +30,14 @@ SCORE_IS = (
     "learned patterns on radiographs, and it reads other hospitals' pictures worse. The data and model card has the "
     "figures."
 )
-HEATMAP_IS = (
+HEATMAP_IS = mark(
     "Coloured parts added to the score of the chosen class; parts without colour added nothing or spoke against it. "
     "One cell of the map covers a large square of the picture, so it shows roughly where, and it can't outline a "
     "lesion. A bright part outside the lungs is a reason to distrust the reading."
 )
 
-NO_LUNGS = "No lungs were found in this picture, so they can't be covered."
-NO_SEGMENTER = "This bundle has no network that finds lungs, so they can't be covered."
+NO_LUNGS = mark("No lungs were found in this picture, so they can't be covered.")
+NO_SEGMENTER = mark("This bundle has no network that finds lungs, so they can't be covered.")
 
 
 def at(item: Read, card: Card, point: str) -> Read:
@@ -70,19 +72,25 @@ def decision(item: Read, card: Card) -> None:
     st.header(words.headline(reading.decision, card.positive), anchor=False)
     if reading.decision == "uncertain":
         best = max(ordered, key=ordered.__getitem__)
-        st.markdown(f"**Class: uncertain**, with {words.class_name(best)} scored highest")
+        st.markdown(tr("**Class: uncertain**, with {name} scored highest", name=words.class_name(best)))
     else:
-        st.markdown(f"**Class: {words.class_name(reading.decision)}**")
+        st.markdown(tr("**Class: {name}**", name=words.class_name(reading.decision)))
     margin = card.margin * (DOUBTFUL if reading.doubtful else 1)
     st.html(bars.scores(ordered, card.positive, point.threshold, margin))
     points.switch(card, point.name)
-    st.markdown("\n".join(f"- {words.plain(reason)}" for reason in reading.reasons))
-    with st.popover("What the score is, and is not", icon=":material/help:", width="stretch"):
-        st.markdown(SCORE_IS)
-        st.page_link("pages/card.py", label="Data and model card", icon=":material/fact_check:")
+    st.markdown("\n".join(f"- {words.plain(said(reason))}" for reason in reading.reasons))
+    with st.popover(tr("What the score is, and is not"), icon=":material/help:", width="stretch"):
+        st.markdown(tr(SCORE_IS))
+        st.page_link("pages/card.py", label=tr("Data and model card"), icon=":material/fact_check:")
     st.caption(
-        f"{words.plain(item.name)} · read in {words.duration(reading.seconds)} by {words.plain(reading.bundle)}, "
-        f"operating point *{words.plain(points.label(point.name))}*. {words.NOT_A_DEVICE}"
+        tr(
+            "{file} · read in {time} by {network}, operating point *{point}*.",
+            file=words.plain(item.name),
+            time=words.duration(reading.seconds),
+            network=words.plain(reading.bundle),
+            point=words.plain(points.label(point.name)),
+        )
+        + f" {tr(words.NOT_A_DEVICE)}"
     )
 
 
@@ -94,21 +102,22 @@ def order(card: Card) -> list[str]:
 def heatmap(item: Read, other: Read | None, card: Card) -> None:
     """The picture and the evidence in the viewer, and what to take home."""
     reading = item.reading
+    names = {name: words.class_name(name) for name in order(card)}
     chosen = st.segmented_control(
-        "Heatmap: what speaks for",
-        order(card),
+        tr("Heatmap: what speaks for"),
+        list(names),
         # At the card's own operating point: another one must not take away what the person chose to see.
         default=leading(redecide(reading, card).decision, reading.scores),
         required=True,
-        format_func=words.class_name,
+        format_func=names.__getitem__,
         key=f"class_{reading.sha256}",
         wrap=True,
-        help=HEATMAP_IS,
+        help=tr(HEATMAP_IS),
     )
-    one, name = class_map(reading, chosen), words.class_name(chosen)
+    one, name = class_map(reading, chosen), names[chosen]
     if other is None:
         panels = [
-            viewer.Panel("The picture", "The radiograph as it was uploaded", item.picture),
+            viewer.Panel(tr("The picture"), tr("The radiograph as it was uploaded"), item.picture),
             overlaid(item, chosen),
         ]
     else:
@@ -118,21 +127,30 @@ def heatmap(item: Read, other: Read | None, card: Card) -> None:
     if reading.lungs is not None and strength is not None:
         flat = reading.lungs.share_inside(np.ones_like(strength))
         st.caption(
-            f"{reading.lungs.share_inside(strength):.0%} of the evidence for {name} lies in the lungs or right beside "
-            f"them; of evidence spread evenly over the picture it would be {flat:.0%}."
+            tr(
+                "{share} of the evidence for {name} lies in the lungs or right beside them; of evidence spread evenly "
+                "over the picture it would be {flat}.",
+                share=f"{reading.lungs.share_inside(strength):.0%}",
+                name=name,
+                flat=f"{flat:.0%}",
+            )
         )
     with st.container(horizontal=True):
         st.download_button(
-            "Overlay (PNG)",
+            tr("Overlay (PNG)"),
             lambda: rendering.png(rendering.overlay(item.picture, one, OPACITY)),
             f"{item.stem}-{chosen}.png",
             "image/png",
             icon=":material/download:",
             on_click="ignore",
-            help=f"The whole picture with the heatmap at {OPACITY:.0%}, no side above {LONGEST_SIDE} pixels.",
+            help=tr(
+                "The whole picture with the heatmap at {opacity}, no side above {side} pixels.",
+                opacity=f"{OPACITY:.0%}",
+                side=LONGEST_SIDE,
+            ),
         )
         st.download_button(
-            "Reading (JSON)",
+            tr("Reading (JSON)"),
             json.dumps(reading.to_dict(), indent=1, ensure_ascii=False),
             f"{item.stem}-reading.json",
             "application/json",
@@ -150,31 +168,37 @@ def class_map(reading: Reading, name: str) -> NDArray[np.float32]:
 def told(item: Read, card: Card) -> str:
     """A reading in a line: the headline and the score that it is about."""
     reading = item.reading
-    return f"{words.headline(reading.decision, card.positive)}, score {words.score(reading.scores[card.positive])}"
+    return tr(
+        "{headline}, score {score}",
+        headline=words.headline(reading.decision, card.positive),
+        score=words.score(reading.scores[card.positive]),
+    )
 
 
 def overlaid(item: Read, chosen: str, before: str = "") -> viewer.Panel:
     """A picture with the heatmap of a class, or without one and a sentence why; `before` starts its caption."""
     one, name = class_map(item.reading, chosen), words.class_name(chosen)
     if rendering.evidence(one) is None:
-        caption = f"{before}No evidence for {name}, so no heatmap: no part of the picture speaks for it."
-        alt = f"The radiograph without a heatmap: no part of it speaks for {name}"
-        return viewer.Panel(caption, alt, item.picture, None, item.reading.lungs)
-    alt = f"The radiograph with the heatmap for {name}, which is strongest {where(one)}"
-    return viewer.Panel(f"{before}What speaks for {name}", alt, item.picture, one, item.reading.lungs)
+        caption = tr("No evidence for {name}, so no heatmap: no part of the picture speaks for it.", name=name)
+        alt = tr("The radiograph without a heatmap: no part of it speaks for {name}", name=name)
+        return viewer.Panel(before + caption, alt, item.picture, None, item.reading.lungs)
+    alt = tr("The radiograph with the heatmap for {name}, which is strongest {where}", name=name, where=where(one))
+    return viewer.Panel(before + tr("What speaks for {name}", name=name), alt, item.picture, one, item.reading.lungs)
 
 
 def where(one: NDArray[np.float32]) -> str:
     """The strongest cell's place in the picture, in words."""
     y, x = divmod(int(one.argmax()), one.shape[1])
-    rows, columns = ("at the top", "half-way down", "at the bottom"), ("on the left", "in the middle", "on the right")
-    return f"{rows[3 * y // one.shape[0]]} {columns[3 * x // one.shape[1]]} of the picture"
+    rows = tr("at the top"), tr("half-way down"), tr("at the bottom")
+    columns = tr("on the left"), tr("in the middle"), tr("on the right")
+    row, column = rows[3 * y // one.shape[0]], columns[3 * x // one.shape[1]]
+    return tr("{row} {column} of the picture", row=row, column=column)
 
 
 def changes(item: Read, reader: Reader) -> None:
     """What would change the answer: the same picture in other guises, read only when the person opens this."""
     with st.expander(
-        "What would change the answer?", icon=":material/experiment:", key="whatif_open", on_change="rerun"
+        tr("What would change the answer?"), icon=":material/experiment:", key="whatif_open", on_change="rerun"
     ) as opened:
         if opened.open:
             experiment(item, reader)
@@ -193,7 +217,9 @@ def experiment(item: Read, reader: Reader) -> None:
         for one in found:
             with st.container(width=150):
                 decided, score = whatif.lines(one, found[0], card.positive)
-                st.image(jpeg(one.picture), width=150, alt=f"The radiograph, {one.name.lower()}: {decided}, {score}")
-                st.markdown(f"**{one.name}**  \n{decided}  \n{score}")
+                name = tr(one.name)
+                alt = tr("The radiograph, {name}: {decided}, {score}", name=name.lower(), decided=decided, score=score)
+                st.image(jpeg(one.picture), width=150, alt=alt)
+                st.markdown(f"**{name}**  \n{decided}  \n{score}")
     if reading.lungs is None:
-        st.caption(NO_LUNGS if reader.bundle.segmenter else NO_SEGMENTER)
+        st.caption(tr(NO_LUNGS if reader.bundle.segmenter else NO_SEGMENTER))

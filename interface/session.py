@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from interface import turns
+from interface.language import mark
 from interface.limits import in_time
 from interface.pictures import for_display, to_grey
 from interface.shelf import MOST_ITEMS, Item, Read, Refused, Shelf
@@ -18,7 +19,7 @@ from model.inference.radiograph import Radiograph, Unreadable, decode
 from model.inference.reader import REFUSED, Reader
 from model.inference.screening import MENDING
 
-UNEXPECTED = (
+UNEXPECTED = mark(
     "This file could not be read because of a fault in the program, not in your file; "
     "the server's log has the details. Other files can still be read."
 )

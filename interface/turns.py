@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
+from interface.language import ntr
 from interface.settings import number
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ class Notice:
         # The callback of a part that runs by itself can't draw: it would write over the title of the page.
         if get_script_run_ctx(suppress_warning=True) is None or ThreadState.get().in_fragment_callback:
             return
-        readings = "reading" if ahead == 1 else "readings"
-        _undisturbed(lambda: self._draw(f"Waiting: {ahead} {readings} before yours."))
+        _undisturbed(lambda: self._draw(_waiting(ahead)))
 
     def clear(self) -> None:
         """Take the line away."""
@@ -93,6 +93,11 @@ class Notice:
         if self._place is None:
             self._place = st.empty()
         self._place.info(text, icon=":material/hourglass_top:")
+
+
+def _waiting(ahead: int) -> str:
+    """The line; called where a click is put off, as to look up the session's language raises for it too."""
+    return ntr("Waiting: {count} reading before yours.", "Waiting: {count} readings before yours.", ahead)
 
 
 def _undisturbed(draw: Callable[[], Any]) -> None:

@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from interface import leaving, loading, uploads
+from interface.language import tr
 from interface.shelf import Read, Refused, Shelf
 from model.inference.card import BundleError, Card, chosen, read_card
 
@@ -127,7 +128,7 @@ def read_sample() -> bool:
 
     data = loading.sample()
     if data is None:
-        st.warning(loading.NO_SAMPLE, icon=":material/info:")
+        st.warning(tr(loading.NO_SAMPLE), icon=":material/info:")
         return False
     shelf().put(SAMPLE_KEY, session.read(loading.SAMPLE, lambda: data, reader_or_stop()))
     st.session_state.chosen = SAMPLE_KEY
@@ -148,7 +149,7 @@ def current_or_sample(place: str) -> Read | None:
         place: tells the buttons of several places apart.
     """
     item = current()
-    if item is None and st.button("Use the sample radiograph", key=f"{place}_sample", icon=":material/radiology:"):
+    if item is None and st.button(tr("Use the sample radiograph"), key=f"{place}_sample", icon=":material/radiology:"):
         read_sample()
         item = current()
         if item is None:
@@ -156,5 +157,5 @@ def current_or_sample(place: str) -> Read | None:
         # Once more, so that the button goes.
         st.rerun()
     if item is None:
-        st.caption("Or read a picture of your own on the first page; its numbers appear here.")
+        st.caption(tr("Or read a picture of your own on the first page; its numbers appear here."))
     return item

@@ -5,6 +5,7 @@ const MOST = 10; // times
 const STEP = 1.25;
 const SVG = "http://www.w3.org/2000/svg";
 const EXPORTED = [0, 1];
+const KEYS = "arrow keys move, plus and minus zoom, i inverts, 0 resets";
 const viewers = new WeakMap();
 // What a person set once holds for every picture until the tab is closed.
 const kept = { opacity: 0.6, outline: false, tool: "move" };
@@ -21,6 +22,23 @@ export default function ({ data, parentElement }) {
 function set(element, name, value) {
   // Setting what is there already would load a picture again.
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+// The texts of viewer.html, each with what puts another in its place; the English is the key to its translation.
+function texts(root) {
+  const found = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  for (let node = root; node; node = walker.nextNode()) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      const english = node.nodeValue.trim().replace(/\s+/g, " ");
+      if (/[a-z]/i.test(english)) found.push([english, (text) => { node.nodeValue = text; }]);
+    } else {
+      for (const name of ["title", "aria-label"]) {
+        if (node.hasAttribute(name)) found.push([node.getAttribute(name), (text) => set(node, name, text)]);
+      }
+    }
+  }
+  return found;
 }
 
 function made(name, parent, attributes = {}) {
@@ -41,6 +59,7 @@ function filters([low, high], inverted) {
 class Viewer {
   constructor(root) {
     this.root = root;
+    this.texts = texts(root);
     this.panels = [];
     this.fingers = new Map();
     for (const button of root.querySelectorAll("[data-do]")) button.onclick = () => this[button.dataset.do]();
@@ -61,6 +80,9 @@ class Viewer {
     this.root.hidden = !sent;
     if (!sent) return;
     const data = JSON.parse(sent.content);
+    this.root.lang = data.language;
+    this.keys = data.words[KEYS] ?? KEYS;
+    for (const [english, say] of this.texts) say(data.words[english] ?? english);
     this.presets = { exported: EXPORTED, lungs: data.windows.lungs, bones: data.windows.bones };
     const [heated, outlined] = ["heat", "outline"].map((layer) => data.panels.some((panel) => panel[layer]));
     for (const part of this.root.querySelectorAll(".heated")) part.hidden = !heated;
@@ -74,7 +96,7 @@ class Viewer {
     grid.style.setProperty("--shape", data.shape);
     while (this.panels.length > data.panels.length) this.panels.pop().figure.remove();
     while (this.panels.length < data.panels.length) this.panels.push(this.panel(grid));
-    data.panels.forEach((panel, number) => fill(this.panels[number], panel, data.pictures[panel.picture]));
+    data.panels.forEach((panel, number) => fill(this.panels[number], panel, data.pictures[panel.picture], this.keys));
     if (this.shown !== data.shown) {
       this.shown = data.shown;
       this.reset();
@@ -191,8 +213,8 @@ class Viewer {
   full() { document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen(); }
 }
 
-function fill({ stage, grey, heat, outline, lines, caption }, panel, picture) {
-  set(stage, "aria-label", `${panel.caption}: arrow keys move, plus and minus zoom, i inverts, 0 resets`);
+function fill({ stage, grey, heat, outline, lines, caption }, panel, picture, keys) {
+  set(stage, "aria-label", `${panel.caption}: ${keys}`);
   set(grey, "src", picture);
   set(grey, "alt", panel.alt);
   heat.hidden = !panel.heat;

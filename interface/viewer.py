@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from interface.language import ENGLISH, mark, spoken, tr
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -23,10 +25,45 @@ if TYPE_CHECKING:
 
 # Pixels of the longer side of the heatmap's colours: a map of 7 x 7 cells, enlarged smoothly, has no more in it.
 HEAT_SIDE = 256
-SCALE_ALT = "Colour bar of the heatmap, from no evidence on the left to the strongest part on the right"
-SCALE_IS = "From no evidence (left) to the strongest part (right), as it looks over grey at this opacity"
+SCALE_ALT = mark("Colour bar of the heatmap, from no evidence on the left to the strongest part on the right")
+SCALE_IS = mark("From no evidence (left) to the strongest part (right), as it looks over grey at this opacity")
 # Shares of the picture's pixels that the presets leave black and white.
 LUNGS, BONES = (0.01, 0.45), (0.4, 0.995)
+# What stands in viewer.html and viewer.js; the browser looks its own English up among these.
+LABELS = (
+    mark("Picture viewer"),
+    mark("Zoom"),
+    mark("Zoom out"),
+    mark("Zoom out (−)"),
+    mark("Zoom in"),
+    mark("Zoom in (+)"),
+    mark("What dragging does"),
+    mark("Move"),
+    mark("Dragging moves the picture"),
+    mark("Window"),
+    mark("Dragging up and down changes brightness, left and right contrast; so does Shift and dragging"),
+    mark("Lungs: the dark greys spread over black to white; bones: the light ones"),
+    mark("As exported"),
+    mark("Lungs"),
+    mark("Bones"),
+    mark("Own setting"),
+    mark("Invert"),
+    mark("Swap black and white (i)"),
+    mark("Lung outline"),
+    mark("As a second, small network finds the lungs: a guide, not a measurement"),
+    mark("Reset"),
+    mark("The picture as it came (0)"),
+    mark("Full screen"),
+    mark("For a projector; Escape ends it"),
+    mark("Brightness"),
+    mark("Contrast"),
+    mark("Opacity of the heatmap"),
+    mark(
+        "Drag to move, pinch or Ctrl + wheel to zoom. Keys on the picture: arrows, + and −, i inverts, 0 resets. "
+        "Brightness and contrast change the view alone, not what the network was given."
+    ),
+    mark("arrow keys move, plus and minus zoom, i inverts, 0 resets"),
+)
 
 _FILES = Path(__file__).parent
 _mount = st.components.v2.component(
@@ -99,7 +136,9 @@ def payload(panels: Sequence[Panel], shown: str) -> dict[str, object]:
         "windows": windows(first),
         "pictures": [_url(jpeg(picture), "jpeg") for picture in pictures],
         "panels": [_described(panel, numbers[id(panel.picture)]) for panel in panels],
-        "scale": {"picture": _url(rendering.png(ramp), "png"), "alt": SCALE_ALT, "caption": SCALE_IS},
+        "scale": {"picture": _url(rendering.png(ramp), "png"), "alt": tr(SCALE_ALT), "caption": tr(SCALE_IS)},
+        "language": spoken(),
+        "words": {} if spoken() == ENGLISH else {label: tr(label) for label in LABELS},
     }
 
 

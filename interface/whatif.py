@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interface import words
+from interface.language import mark, tr
 from interface.pictures import to_grey
 from interface.shelf import Read
 from model.inference import rendering
@@ -17,7 +18,7 @@ from model.inference.lungs import Lungs
 from model.inference.radiograph import Radiograph
 from model.inference.reader import REFUSED, Reader, Reading
 
-AS_IT_IS, COVERED = "As it is", "Lungs covered"
+AS_IT_IS, COVERED = mark("As it is"), mark("Lungs covered")
 # Pixels a side of the pictures that the page shows of this.
 SIDE = 320
 # Exponents on the greys as shares of white: what a window chosen too low or too high does to the middle ones.
@@ -31,7 +32,7 @@ class Variant:
     """One way to show the same radiograph.
 
     Attributes:
-        name: of what was done to it.
+        name: of what was done to it, in English; `tr` says it in the language of the session.
         picture: (h, w) uint8 grey, no side above `SIDE`.
         reading: what the network made of it.
     """
@@ -62,9 +63,9 @@ def _guises(item: Read) -> Iterator[tuple[str, NDArray[np.float32]]]:
     pixels = item.picture.astype(np.float32)
     # Read again too: at the page's size and in whole greys its score may differ a little from that of the file.
     yield AS_IT_IS, pixels
-    yield "Flipped left to right", np.ascontiguousarray(pixels[:, ::-1])
-    yield "Brighter", curved(pixels, BRIGHTER)
-    yield "Darker", curved(pixels, DARKER)
+    yield mark("Flipped left to right"), np.ascontiguousarray(pixels[:, ::-1])
+    yield mark("Brighter"), curved(pixels, BRIGHTER)
+    yield mark("Darker"), curved(pixels, DARKER)
     if item.reading.lungs is not None:
         yield COVERED, covered(pixels, item.reading.lungs)
 
@@ -115,13 +116,13 @@ def lines(one: Variant, base: Variant, positive: str) -> tuple[str, str]:
     """
     decided = words.decision_name(one.reading.decision)
     if one.reading.decision == REFUSED:
-        return decided, "no score"
+        return decided, tr("no score")
     score = one.reading.scores[positive]
     told = f"{words.class_name(positive)} {words.score(score)}"
     if one is base or base.reading.decision == REFUSED:
         return decided, told
     change = score - base.reading.scores[positive]
-    signed = f"{change:+.2f}".replace("-", "\u2212") if abs(change) >= 0.005 else "no change"
+    signed = f"{change:+.2f}".replace("-", "\u2212") if abs(change) >= 0.005 else tr("no change")
     return decided, f"{told} ({signed})"
 
 
@@ -135,12 +136,19 @@ def summary(found: list[Variant]) -> str:
         Markdown.
     """
     base = found[0].reading.decision
-    changed = [one.name.lower() for one in found[1:] if one.reading.decision not in (base, REFUSED)]
-    refused = [one.name.lower() for one in found if one.reading.decision == REFUSED]
-    said = f"**The answer changes: {', '.join(changed)}.**" if changed else "**No other answer in any of these.**"
+    changed = [tr(one.name).lower() for one in found[1:] if one.reading.decision not in (base, REFUSED)]
+    refused = [tr(one.name).lower() for one in found if one.reading.decision == REFUSED]
+    told = [
+        tr("**The answer changes: {which}.**", which=", ".join(changed))
+        if changed
+        else tr("**No other answer in any of these.**")
+    ]
     if refused:
-        said += f" Not taken for a frontal chest radiograph by the input check: {', '.join(refused)}."
-    said += " Flipping a picture, or making it brighter or darker, should change little."
+        which = ", ".join(refused)
+        told.append(tr("Not taken for a frontal chest radiograph by the input check: {which}.", which=which))
+    told.append(tr("Flipping a picture, or making it brighter or darker, should change little."))
     if found[-1].name == COVERED:
-        said += " Covering the lungs should take the evidence away: what is left of it came from somewhere else."
-    return said
+        told.append(
+            tr("Covering the lungs should take the evidence away: what is left of it came from somewhere else.")
+        )
+    return " ".join(told)

@@ -6,42 +6,47 @@ import math
 import re
 from typing import Any
 
-NOT_A_DEVICE = "For research and education, not a medical device."
+from interface.language import mark, tr
+
+NOT_A_DEVICE = mark("For research and education, not a medical device.")
 NAMES = {
-    "covid19": "COVID-19 pattern",
-    "covid": "COVID-19 pattern",
-    "other": "Other lung disease",
-    "normal": "Normal",
-    "positive": "Positive",
-    "negative": "Negative",
+    "covid19": mark("COVID-19 pattern"),
+    "covid": mark("COVID-19 pattern"),
+    "other": mark("Other lung disease"),
+    "normal": mark("Normal"),
+    "positive": mark("Positive"),
+    "negative": mark("Negative"),
 }
-DECISIONS = {"uncertain": "Uncertain", "refused": "Refused"}
+DECISIONS = {"uncertain": mark("Uncertain"), "refused": mark("Refused")}
+STATES = {"uncertain": mark("uncertain"), "refused": mark("not read")}
+PRESENT, ABSENT = mark("present"), mark("absent")
 NOT_STATED = "not stated"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def class_name(name: str) -> str:
     """A class of a card as a person reads it; an unknown one keeps its own name."""
-    return NAMES.get(name.lower(), name.replace("_", " ").capitalize())
+    known = NAMES.get(name.lower())
+    return tr(known) if known else name.replace("_", " ").capitalize()
 
 
 def decision_name(decision: str) -> str:
     """A reading's decision: a class, uncertain or refused."""
-    return DECISIONS.get(decision) or class_name(decision)
+    return tr(DECISIONS[decision]) if decision in DECISIONS else class_name(decision)
 
 
 def headline(decision: str, positive: str) -> str:
     """The decision about the positive class in one line, such as "COVID-19 pattern: present"."""
-    state = {positive: "present", "uncertain": "uncertain", "refused": "not read"}.get(decision, "absent")
-    return f"{class_name(positive)}: {state}"
+    state = PRESENT if decision == positive else STATES.get(decision, ABSENT)
+    return f"{class_name(positive)}: {tr(state)}"
 
 
 def score(value: float) -> str:
     """A score of 0 to 1 with two digits, but never rounded to a certainty that no score has."""
     if 0 < value < 0.005:
-        return "under 0.01"
+        return tr("under 0.01")
     if 0.995 <= value < 1:
-        return "over 0.99"
+        return tr("over 0.99")
     return f"{value:.2f}"
 
 

@@ -8,16 +8,17 @@ from importlib import metadata
 import streamlit as st
 
 from interface import view, words
+from interface.language import mark, tr
 from model import __version__
 
 PRIVACY = (
-    "A picture is read in the memory of the server that shows this page; nothing is sent anywhere else.",
-    "It is never written to disk, to a log or to a cache, and neither are its file name and DICOM tags.",
-    "Nobody but you sees it: sessions share the network and nothing else.",
-    "It is forgotten when you close the page or press *Forget all*; a batch likewise.",
-    "Files that you download are yours to keep safe: an overlay shows any name that is burned into the picture.",
+    mark("A picture is read in the memory of the server that shows this page; nothing is sent anywhere else."),
+    mark("It is never written to disk, to a log or to a cache, and neither are its file name and DICOM tags."),
+    mark("Nobody but you sees it: sessions share the network and nothing else."),
+    mark("It is forgotten when you close the page or press *Forget all*; a batch likewise."),
+    mark("Files that you download are yours to keep safe: an overlay shows any name that is burned into the picture."),
 )
-INTENDED = (
+INTENDED = mark(
     "For **research and education**: to see what a network makes of a radiograph, how sure it is, and how often that "
     "is wrong. It is **not a medical device**: no diagnosis, no triage and no decision about a patient may rest on it. "
     "It knows frontal chest radiographs of adults, and three classes; everything else it can only get wrong or refuse."
@@ -28,30 +29,31 @@ WIDTH = 860
 
 def versions(title: str) -> str:
     """The versions that decide what a reading is, as a Markdown table."""
-    rows = [["This app", __version__], ["Network", words.plain(title)], ["Python", platform.python_version()]]
+    rows = [[tr("This app"), __version__], [tr("Network"), words.plain(title)], ["Python", platform.python_version()]]
     for package in PACKAGES:
         try:
             rows.append([package, metadata.version(package)])
         except metadata.PackageNotFoundError:
-            rows.append([package, "not installed"])
-    return words.table(["Part", "Version"], rows)
+            rows.append([package, tr("not installed")])
+    return words.table([tr("Part"), tr("Version")], rows)
 
 
 view.through_app()
 card = view.card_or_stop()
 with st.container(width=WIDTH):
-    st.title("About")
-    st.header("What it is for", anchor=False)
-    st.markdown(INTENDED)
-    st.header("What happens to your picture", anchor=False)
-    st.markdown("\n".join(f"1. {line}" for line in PRIVACY))
-    st.header("Licence", anchor=False)
+    st.title(tr("About"))
+    st.header(tr("What it is for"), anchor=False)
+    st.markdown(tr(INTENDED))
+    st.header(tr("What happens to your picture"), anchor=False)
+    st.markdown("\n".join(f"1. {tr(line)}" for line in PRIVACY))
+    st.header(tr("Licence"), anchor=False)
     st.markdown(
-        "The code is under the Apache License 2.0. The network's weights have a licence of their own: "
+        tr("The code is under the Apache License 2.0. The network's weights have a licence of their own:")
+        + " "
         + words.stated(card.raw.get("licence", {}).get("weights"))
     )
-    st.header("How to cite", anchor=False)
-    st.markdown("With the version, because figures belong to one network:")
+    st.header(tr("How to cite"), anchor=False)
+    st.markdown(tr("With the version, because figures belong to one network:"))
     st.code(f"Chest X-ray reader, version {__version__}, network {card.title} (SHA-256 {card.sha256[:16]}).", None)
-    st.header("Versions", anchor=False)
+    st.header(tr("Versions"), anchor=False)
     st.markdown(versions(card.title))

@@ -7,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 from interface import batch, turns, view, words
+from interface.language import tr
 from interface.report import buttons
+from interface.sentences import said
 from model.inference.card import Card
 from model.inference.reader import Reader
 
@@ -41,21 +43,22 @@ def uploader(card: Card) -> None:
         st.session_state.batch_uploads = count + 1
 
     st.file_uploader(
-        f"Radiographs, or a ZIP of them: up to {batch.MOST_PICTURES} pictures",
+        tr("Radiographs, or a ZIP of them: up to {most} pictures", most=batch.MOST_PICTURES),
         accept_multiple_files=True,
         key=f"batch_{count}",
         on_change=take,
         max_upload_size=MOST_BYTES // 1_000_000,
-        help="PNG, JPEG, TIFF, WebP, BMP, DICOM or ZIP. All are read in this server's memory and none is kept.",
+        help=tr("PNG, JPEG, TIFF, WebP, BMP, DICOM or ZIP. All are read in this server's memory and none is kept."),
     )
     names = list(card.points)
+    labels = {name: said(words.label(name)) for name in names}
     st.selectbox(
-        "Operating point",
+        tr("Operating point"),
         names,
         names.index(card.default_point),
         key="batch_point",
-        format_func=words.label,
-        help="The score from which the headline says *present*. It holds for pictures that are read from now on.",
+        format_func=labels.__getitem__,
+        help=tr("The score from which the headline says *present*. It holds for pictures that are read from now on."),
     )
 
 
@@ -74,15 +77,20 @@ def run(reader: Reader) -> None:
     here = current()
     if not here.waiting:
         return
-    bar = st.progress(0.0, "Reading")
-    st.button("Stop", on_click=stop, icon=":material/stop_circle:", key="batch_stop")
+    bar = st.progress(0.0, tr("Reading"))
+    st.button(tr("Stop"), on_click=stop, icon=":material/stop_circle:", key="batch_stop")
     notice = turns.Notice()
     while here.waiting:
         here.step(reader, st.session_state.get("batch_point"), notice)
         left = here.seconds_left or 0.0
         bar.progress(
             len(here.rows) / here.total,
-            f"{len(here.rows)} of {here.total} pictures, about {max(1, round(left))} s left",
+            tr(
+                "{done} of {total} pictures, about {seconds} s left",
+                done=len(here.rows),
+                total=here.total,
+                seconds=max(1, round(left)),
+            ),
         )
     notice.clear()
     st.rerun()
@@ -93,8 +101,10 @@ def results(card: Card) -> None:
     here = current()
     if not here.rows:
         st.info(
-            "Nothing here yet. Drop a folder's worth of radiographs above, or a ZIP of them: each becomes a row, and a "
-            "file that can't be read becomes a row with the reason.",
+            tr(
+                "Nothing here yet. Drop a folder's worth of radiographs above, or a ZIP of them: each becomes a row, "
+                "and a file that can't be read becomes a row with the reason."
+            ),
             icon=":material/info:",
         )
         return
@@ -107,15 +117,20 @@ def results(card: Card) -> None:
         column.metric(words.decision_name(name), number, border=True)
     if here.left_out:
         st.warning(
-            f"{here.left_out} files were left out: a batch takes {batch.MOST_PICTURES} pictures, and "
-            f"{MOST_BYTES // 1_000_000} MB at once. Press *Forget all*, then bring the rest.",
+            tr(
+                "{left} files were left out: a batch takes {most} pictures, and {megabytes} MB at once. "
+                "Press *Forget all*, then bring the rest.",
+                left=here.left_out,
+                most=batch.MOST_PICTURES,
+                megabytes=MOST_BYTES // 1_000_000,
+            ),
             icon=":material/info:",
         )
     if read:
         st.dataframe(
             [cells(row, card) for row in read],
             column_config={
-                "Picture": st.column_config.ImageColumn(width="small"),
+                tr("Picture"): st.column_config.ImageColumn(width="small"),
                 **{
                     words.class_name(name): st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f")
                     for name in card.classes
@@ -125,8 +140,8 @@ def results(card: Card) -> None:
             row_height=56,
         )
     if refused:
-        with st.expander(f"Refused: {len(refused)}", expanded=not read, icon=":material/block:"):
-            lines = [f"- **{words.plain(row.name)}**: {words.plain(row.record['reasons'][0])}" for row in refused]
+        with st.expander(tr("Refused: {count}", count=len(refused)), expanded=not read, icon=":material/block:"):
+            lines = [f"- **{words.plain(row.name)}**: {words.plain(said(row.record['reasons'][0]))}" for row in refused]
             st.markdown("\n".join(lines))
     downloads(here, card)
     if read:
@@ -137,35 +152,35 @@ def cells(row: batch.Row, card: Card) -> dict[str, Any]:
     """A row of the table; sortable by each score, searchable by name."""
     record = row.record
     return {
-        "Picture": batch.data_url(row.thumbnail),
-        "Name": row.name,
-        "Decision": words.decision_name(record["decision"]),
+        tr("Picture"): batch.data_url(row.thumbnail),
+        tr("Name"): row.name,
+        tr("Decision"): words.decision_name(record["decision"]),
         **{words.class_name(name): record["scores"][name] for name in card.classes},
-        "Notes": " ".join(record["notes"]),
+        tr("Notes"): " ".join(map(said, record["notes"])),
     }
 
 
 def downloads(here: batch.Batch, card: Card) -> None:
     with st.container(horizontal=True):
         st.download_button(
-            "Table (CSV)", lambda: batch.table(here.rows, card.classes), "readings.csv", "text/csv",
+            tr("Table (CSV)"), lambda: batch.table(here.rows, card.classes), "readings.csv", "text/csv",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            "Readings (JSON lines)", lambda: batch.json_lines(here.rows), "readings.jsonl", "application/jsonl",
+            tr("Readings (JSON lines)"), lambda: batch.json_lines(here.rows), "readings.jsonl", "application/jsonl",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            "All with heatmaps (ZIP)", lambda: batch.archive(here.rows, card.classes, card.raw), "readings.zip",
+            tr("All with heatmaps (ZIP)"), lambda: batch.archive(here.rows, card.classes, card.raw), "readings.zip",
             "application/zip", icon=":material/folder_zip:", on_click="ignore",
         )  # fmt: skip
-        st.button("Forget all", on_click=forget, icon=":material/delete:", key="batch_forget")
+        st.button(tr("Forget all"), on_click=forget, icon=":material/delete:", key="batch_forget")
     buttons.batch(here.rows, card)
 
 
 def montage(read: list[batch.Row]) -> None:
     """Heatmaps side by side: what they have in common shows at a glance."""
-    st.subheader("Heatmaps")
+    st.subheader(tr("Heatmaps"))
     shown = sorted(read, key=lambda row: -max(row.record["scores"].values()))[:TILES]
     st.image(
         [row.tile for row in shown],
@@ -173,12 +188,12 @@ def montage(read: list[batch.Row]) -> None:
         width=160,
     )
     if len(read) > TILES:
-        st.caption(f"The {TILES} with the highest scores of {len(read)}; the ZIP has all.")
+        st.caption(tr("The {most} with the highest scores of {count}; the ZIP has all.", most=TILES, count=len(read)))
 
 
 view.through_app()
-st.title("Batch")
-st.markdown(f"Many radiographs at once, for a class or a study. {words.NOT_A_DEVICE}")
+st.title(tr("Batch"))
+st.markdown(f"{tr('Many radiographs at once, for a class or a study.')} {tr(words.NOT_A_DEVICE)}")
 READER = view.reader_or_stop()
 uploader(READER.bundle.card)
 run(READER)

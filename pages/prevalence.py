@@ -5,16 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from interface import chances, view, words
+from interface.language import mark, tr
+from interface.sentences import said
 from model.inference.prevalence import Predictive, Share, likelihood_ratios, predictive_values
 
-LESSON = (
+LESSON = mark(
     "**The same test, another answer.** At a prevalence of 1 %, a test that finds 90 of 100 ill people and clears 90 "
     "of 100 others is wrong in eleven of twelve positive results: among 1,000 people there are 10 ill and 990 others, "
     "so 9 true alarms meet 99 false ones. At a prevalence of 50 % the same test is right in nine of ten. Sensitivity "
     "and specificity belong to the test; what a result means belongs to the test **and** to whom it is used on."
 )
 PREVALENCES = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
-OWN = "My own numbers"
+OWN = mark("My own numbers")
 
 
 def choose(presets: list[chances.Preset]) -> None:
@@ -33,17 +35,19 @@ def choose(presets: list[chances.Preset]) -> None:
     if "preset" not in st.session_state:
         st.session_state.preset = next(iter(names))
         take_over()
-    st.selectbox("Test", [*names, OWN], key="preset", on_change=take_over)
+    labels = {name: said(name) for name in [*names, OWN]}
+    st.selectbox(tr("Test"), [*labels], key="preset", on_change=take_over, format_func=labels.__getitem__)
     preset = names.get(st.session_state.preset)
-    st.caption(words.plain(preset.source) if preset else "Shares that you set yourself; intervals as if of 500 people.")
+    source = words.plain(said(preset.source)) if preset else None
+    st.caption(source or tr("Shares that you set yourself; intervals as if of 500 people."))
     left, right = st.columns(2, gap="medium")
     left.slider(
-        "Sensitivity", 0, 100, step=1, format="%d %%", key="sensitivity", on_change=own,
-        help="Of 100 people who have the disease, how many does the test call positive?",
+        tr("Sensitivity"), 0, 100, step=1, format="%d %%", key="sensitivity", on_change=own,
+        help=tr("Of 100 people who have the disease, how many does the test call positive?"),
     )  # fmt: skip
     right.slider(
-        "Specificity", 0, 100, step=1, format="%d %%", key="specificity", on_change=own,
-        help="Of 100 people who do not have it, how many does the test call negative?",
+        tr("Specificity"), 0, 100, step=1, format="%d %%", key="specificity", on_change=own,
+        help=tr("Of 100 people who do not have it, how many does the test call negative?"),
     )  # fmt: skip
 
 
@@ -61,46 +65,61 @@ def percent(value: float) -> str:
 
 
 def shown(found: Predictive) -> str:
-    return f"95 % interval {percent(found.low)} to {percent(found.high)}"
+    return tr("95 % interval {low} to {high}", low=percent(found.low), high=percent(found.high))
 
 
 def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
     """Predictive values, the thousand people, the nomogram, and the odds behind them."""
     ppv, npv = predictive_values(sensitivity, specificity, prevalence)
     left, right = st.columns(2, gap="medium")
-    left.metric("A positive result is right in", percent(ppv.value), border=True, help="Positive predictive value")
+    left.metric(
+        tr("A positive result is right in"), percent(ppv.value), border=True, help=tr("Positive predictive value")
+    )
     left.caption(shown(ppv))
-    right.metric("A negative result is right in", percent(npv.value), border=True, help="Negative predictive value")
+    right.metric(
+        tr("A negative result is right in"), percent(npv.value), border=True, help=tr("Negative predictive value")
+    )
     right.caption(shown(npv))
     counts = chances.count(sensitivity.value, specificity.value, prevalence)
     positive = counts.ill_positive + counts.well_positive
     with left:
-        st.subheader("Of 1,000 people")
+        st.subheader(tr("Of 1,000 people"))
         st.echarts_chart(
             chances.people(counts),
             height=420,
-            alt=f"Of 1,000 people {counts.ill_positive + counts.ill_negative} are ill. {positive} test positive, of "
-            f"whom {counts.ill_positive} are ill; {counts.ill_negative} ill people test negative.",
+            alt=tr(
+                "Of 1,000 people {ill} are ill. {positive} test positive, of whom {found} are ill; {missed} ill people "
+                "test negative.",
+                ill=counts.ill_positive + counts.ill_negative,
+                positive=positive,
+                found=counts.ill_positive,
+                missed=counts.ill_negative,
+            ),
         )
     with right:
-        st.subheader("Before and after")
+        st.subheader(tr("Before and after"))
         st.echarts_chart(
             chances.nomogram(sensitivity.value, specificity.value, prevalence),
             height=420,
             renderer="svg",
-            alt=f"Fagan's nomogram: a chance of {percent(prevalence)} before the test becomes {percent(ppv.value)} "
-            f"after a positive and {percent(1 - npv.value)} after a negative result.",
+            alt=tr(
+                "Fagan's nomogram: a chance of {before} before the test becomes {positive} after a positive and "
+                "{negative} after a negative result.",
+                before=percent(prevalence),
+                positive=percent(ppv.value),
+                negative=percent(1 - npv.value),
+            ),
         )
     up, down = likelihood_ratios(sensitivity.value, specificity.value)
     odds = prevalence / (1 - prevalence)
     st.markdown(
         words.table(
-            ["", "Positive result", "Negative result"],
+            ["", tr("Positive result"), tr("Negative result")],
             [
-                ["Odds before the test", f"{odds:.3g}", f"{odds:.3g}"],
-                ["Likelihood ratio", words.times(up), words.times(down)],
-                ["Odds after the test", words.times(odds * up), words.times(odds * down)],
-                ["Chance of the disease after it", percent(ppv.value), percent(1 - npv.value)],
+                [tr("Odds before the test"), f"{odds:.3g}", f"{odds:.3g}"],
+                [tr("Likelihood ratio"), words.times(up), words.times(down)],
+                [tr("Odds after the test"), words.times(odds * up), words.times(odds * down)],
+                [tr("Chance of the disease after it"), percent(ppv.value), percent(1 - npv.value)],
             ],
             (1, 2),
         )
@@ -108,23 +127,28 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
 
 
 view.through_app()
-st.title("Prevalence")
+st.title(tr("Prevalence"))
 st.markdown(
-    "A score or a result is not yet an answer: how likely the disease is **after** a test depends on how common it was "
-    f"**before**. {words.NOT_A_DEVICE}"
+    tr(
+        "A score or a result is not yet an answer: how likely the disease is **after** a test depends on how common it "
+        "was **before**."
+    )
+    + f" {tr(words.NOT_A_DEVICE)}"
 )
 PRESETS = [*chances.measured(view.reader_or_stop().bundle.card), *chances.LITERATURE]
 choose(PRESETS)
 chosen = st.select_slider(
-    "Prevalence: how many of those tested have the disease",
+    tr("Prevalence: how many of those tested have the disease"),
     PREVALENCES,
     10.0,
     format_func=lambda value: f"{value:g} %",
     key="prevalence",
 )
 results(*shares(PRESETS), chosen / 100)
-st.info(LESSON, icon=":material/lightbulb:")
+st.info(tr(LESSON), icon=":material/lightbulb:")
 st.caption(
-    "Intervals by Mercaldo, Lau and Zhou (2007), on the logit scale, from the numbers of people behind both shares. "
-    "They know nothing of how another hospital differs."
+    tr(
+        "Intervals by Mercaldo, Lau and Zhou (2007), on the logit scale, from the numbers of people behind both "
+        "shares. They know nothing of how another hospital differs."
+    )
 )

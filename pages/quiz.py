@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from interface import quiz, view, words
+from interface.language import mark, tr
 from interface.quiz import Answer, Question, Quiz, Summary
 from model.inference.card import Card
 
 WIDTH = 960
-HOW = (
+HOW = mark(
     "Bring radiographs whose diagnosis you know: files or a ZIP, with a CSV file of the columns *name* and *label*, or "
     "sorted into folders with the class' name. You say what you see, how sure you are and where; then the network's "
     "reading and the label are shown. In half of the questions, drawn by chance, you see the network's reading "
@@ -31,20 +32,21 @@ def current() -> Quiz:
 
 def bring(card: Card) -> None:
     """Take the teacher's pictures and labels."""
-    st.markdown(HOW)
-    st.caption(f"Labels that this network knows: {', '.join(words.class_name(name) for name in card.classes)}.")
+    st.markdown(tr(HOW))
+    known = ", ".join(words.class_name(name) for name in card.classes)
+    st.caption(tr("Labels that this network knows: {labels}.", labels=known))
     files = st.file_uploader(
-        "Radiographs with their labels: pictures and a CSV, or a ZIP",
+        tr("Radiographs with their labels: pictures and a CSV, or a ZIP"),
         accept_multiple_files=True,
         key=f"quiz_files_{st.session_state.setdefault('quiz_uploads', 0)}",
     )
-    if files and st.button("Begin", type="primary", icon=":material/play_arrow:", key="quiz_begin"):
-        with st.status("Reading the pictures") as status:
+    if files and st.button(tr("Begin"), type="primary", icon=":material/play_arrow:", key="quiz_begin"):
+        with st.status(tr("Reading the pictures")) as status:
             made, problems = quiz.build(
                 view.expand(files, folders=True),
                 view.reader_or_stop(),
                 random.randrange(1_000_000),
-                lambda name: status.update(label=f"Reading {words.plain(name)}"),
+                lambda name: status.update(label=tr("Reading {file}", file=words.plain(name))),
             )
         view.forget_uploads(files)
         st.session_state.quiz_uploads += 1
@@ -60,21 +62,28 @@ def problems_of(problems: Sequence[str]) -> None:
 
 def ask(question: Question, number: int, of: int, classes: Sequence[str]) -> None:
     """One question; the network's reading first where it is aided."""
-    st.progress(number / of, f"Question {number + 1} of {of}")
+    st.progress(number / of, tr("Question {number} of {count}", number=number + 1, count=of))
     left, right = st.columns([3, 2], gap="medium")
     with left:
         picture(question, with_heatmap=question.aided)
     with right, st.form(f"quiz_{number}", border=True):
         if question.aided:
-            st.info(f"The network says: {network_says(question)}", icon=":material/smart_toy:")
-        said = st.radio("What do you see?", classes, None, format_func=words.class_name)
-        sure = st.slider("How sure are you?", 50, 100, 70, 5, format="%d %%")
+            st.info(tr("The network says: {reading}", reading=network_says(question)), icon=":material/smart_toy:")
+        names = {name: words.class_name(name) for name in classes}
+        places = {place: tr(place) for place in quiz.PLACES}
+        said = st.radio(tr("What do you see?"), classes, None, format_func=names.__getitem__)
+        sure = st.slider(tr("How sure are you?"), 50, 100, 70, 5, format="%d %%")
         place = st.segmented_control(
-            "Where, as you look at it?", quiz.PLACES, default="nowhere", required=True, wrap=True
+            tr("Where, as you look at it?"),
+            quiz.PLACES,
+            default="nowhere",
+            required=True,
+            wrap=True,
+            format_func=places.__getitem__,
         )
-        if st.form_submit_button("Answer", type="primary", width="stretch"):
+        if st.form_submit_button(tr("Answer"), type="primary", width="stretch"):
             if said is None:
-                st.error("Choose what you see first.", icon=":material/error:")
+                st.error(tr("Choose what you see first."), icon=":material/error:")
             else:
                 current().answers.append(Answer(question, said, sure / 100, place))
                 st.session_state.quiz_shown = number
@@ -89,12 +98,12 @@ def picture(question: Question, *, with_heatmap: bool) -> None:
     if with_heatmap:
         st.image(
             question.overlay,
-            f"What speaks for {words.class_name(question.network)}",
+            tr("What speaks for {name}", name=words.class_name(question.network)),
             "stretch",
-            alt=f"The radiograph with the network's heatmap for {words.class_name(question.network)}",
+            alt=tr("The radiograph with the network's heatmap for {name}", name=words.class_name(question.network)),
         )
     else:
-        st.image(question.picture, "The picture", "stretch", alt="The radiograph to read")
+        st.image(question.picture, tr("The picture"), "stretch", alt=tr("The radiograph to read"))
 
 
 def reveal(answer: Answer) -> None:
@@ -104,15 +113,20 @@ def reveal(answer: Answer) -> None:
     with left:
         picture(question, with_heatmap=True)
     with right:
-        said = f"You said **{words.class_name(answer.said)}**, {answer.sure:.0%} sure."
+        said = tr("You said **{name}**, {sure} sure.", name=words.class_name(answer.said), sure=f"{answer.sure:.0%}")
         if answer.right:
-            st.success(f"{said} That is the label.", icon=":material/check_circle:")
+            st.success(f"{said} {tr('That is the label.')}", icon=":material/check_circle:")
         else:
-            st.error(f"{said} The label is **{words.class_name(question.label)}**.", icon=":material/cancel:")
-        st.markdown(f"**The network:** {network_says(question)}")
+            label = tr("The label is **{name}**.", name=words.class_name(question.label))
+            st.error(f"{said} {label}", icon=":material/cancel:")
+        st.markdown(tr("**The network:** {reading}", reading=network_says(question)))
         more = current().current is not None
         st.button(
-            "Next" if more else "See the result", key="quiz_next", type="primary", on_click=go_on, width="stretch"
+            tr("Next") if more else tr("See the result"),
+            key="quiz_next",
+            type="primary",
+            on_click=go_on,
+            width="stretch",
         )
 
 
@@ -124,33 +138,41 @@ def result(answers: list[Answer]) -> None:
     """What the answers say about the student, the network, and the two together."""
     found = quiz.summarise(answers)
     first, second, third = st.columns(3)
-    first.metric("You", str(found.student), border=True)
-    second.metric("The network", str(found.network), border=True)
-    third.metric("Agreed with the network where it was wrong and shown first", str(found.followed), border=True)
-    st.markdown(words.table(["", "Right"], rows(found)))
+    first.metric(tr("You"), str(found.student), border=True)
+    second.metric(tr("The network"), str(found.network), border=True)
+    third.metric(tr("Agreed with the network where it was wrong and shown first"), str(found.followed), border=True)
+    st.markdown(words.table(["", tr("Right")], rows(found)))
     st.markdown(
-        f"**How well did you know what you know?** The mean squared distance between how sure and whether right is "
-        f"{found.student_brier:.2f} for you and {found.network_brier:.2f} for the network (0 is best; always saying "
-        "50 % gives 0.25). With few questions all of this is chance for a good part."
+        tr(
+            "**How well did you know what you know?** The mean squared distance between how sure and whether right is "
+            "{yours} for you and {network} for the network (0 is best; always saying 50 % gives 0.25). With few "
+            "questions all of this is chance for a good part.",
+            yours=f"{found.student_brier:.2f}",
+            network=f"{found.network_brier:.2f}",
+        )
     )
     with st.container(horizontal=True):
         st.download_button(
-            "Answers (CSV)",
+            tr("Answers (CSV)"),
             lambda: quiz.table(answers),
             "answers.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
         )
-        st.button("New quiz", key="quiz_new", icon=":material/refresh:", on_click=forget)
+        st.button(tr("New quiz"), key="quiz_new", icon=":material/refresh:", on_click=forget)
 
 
 def rows(found: Summary) -> list[list[str]]:
     lines = [
-        ["You, the network's reading not shown", str(found.alone)],
-        ["You, the network's reading shown first", str(found.aided)],
+        [tr("You, the network's reading not shown"), str(found.alone)],
+        [tr("You, the network's reading shown first"), str(found.aided)],
     ]
-    return lines + [[f"You, {low:.0%} to {high:.0%} sure", str(share)] for low, high, share in found.bands if share.of]
+    return lines + [
+        [tr("You, {low} to {high} sure", low=f"{low:.0%}", high=f"{high:.0%}"), str(share)]
+        for low, high, share in found.bands
+        if share.of
+    ]
 
 
 def forget() -> None:
@@ -162,7 +184,7 @@ def forget() -> None:
 view.through_app()
 card = view.card_or_stop()
 with st.container(width=WIDTH):
-    st.title("Quiz")
+    st.title(tr("Quiz"))
     here = current()
     shown = st.session_state.get("quiz_shown")
     if not here.questions:
@@ -172,6 +194,6 @@ with st.container(width=WIDTH):
     elif here.current is not None:
         problems_of(st.session_state.get("quiz_problems", []) if not here.answers else [])
         ask(here.current, len(here.answers), len(here.questions), card.classes)
-        st.button("Give up this quiz", key="quiz_stop", on_click=forget)
+        st.button(tr("Give up this quiz"), key="quiz_stop", on_click=forget)
     else:
         result(here.answers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from interface import points, view, viewer, words
+from interface.language import mark, tr
+from interface.sentences import said
 from interface.settings import number
 from interface.shelf import MOST_ITEMS, Read, Refused
 
@@ -12,22 +14,28 @@ from interface.shelf import MOST_ITEMS, Read, Refused
 MOST_MEGABYTES = int(number("CXR_UPLOAD_MEGABYTES", 20, 1))
 FIRST_VISIT = (
     (
-        "What you get",
-        "A decision in words, a score for each class, and a heatmap over the picture that shows where the score came "
-        "from: all from one pass through a ResNet50, in well under a second.",
+        mark("What you get"),
+        mark(
+            "A decision in words, a score for each class, and a heatmap over the picture that shows where the score "
+            "came from: all from one pass through a ResNet50, in well under a second."
+        ),
     ),
     (
-        "What it can't do",
-        "Replace a radiologist, a test or a look at the patient. It knows frontal radiographs of adults only, and "
-        "reads those of a hospital that it has not met worse. Its figures stand in the data and model card.",
+        mark("What it can't do"),
+        mark(
+            "Replace a radiologist, a test or a look at the patient. It knows frontal radiographs of adults only, and "
+            "reads those of a hospital that it has not met worse. Its figures stand in the data and model card."
+        ),
     ),
     (
-        "What happens to your picture",
-        "It is read in this server's memory and shown to you alone. It is never written to disk, and it is forgotten "
-        "when you close the page or press *Forget all*.",
+        mark("What happens to your picture"),
+        mark(
+            "It is read in this server's memory and shown to you alone. It is never written to disk, and it is "
+            "forgotten when you close the page or press *Forget all*."
+        ),
     ),
 )
-CONSENT = "It must not decide how a person is treated."
+CONSENT = mark("It must not decide how a person is treated.")
 
 
 def uploader() -> None:
@@ -44,22 +52,26 @@ def uploader() -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom", gap="medium")
     with left:
         st.file_uploader(
-            "Chest X-rays: PNG, JPEG, TIFF, WebP, BMP or DICOM, or a ZIP of them",
+            tr("Chest X-rays: PNG, JPEG, TIFF, WebP, BMP or DICOM, or a ZIP of them"),
             accept_multiple_files=True,
             key=f"files_{count}",
             on_change=on_change,
             max_upload_size=MOST_MEGABYTES,
-            help="Frontal chest radiographs of adults, one or several.",
+            help=tr("Frontal chest radiographs of adults, one or several."),
         )
     with right:
-        if st.button("Try a sample radiograph", icon=":material/radiology:", width="stretch", key="try_sample"):
+        if st.button(tr("Try a sample radiograph"), icon=":material/radiology:", width="stretch", key="try_sample"):
             view.read_sample()
         if shelf.items:
-            st.button("Forget all", icon=":material/delete:", width="stretch", key="forget", on_click=forget)
+            st.button(tr("Forget all"), icon=":material/delete:", width="stretch", key="forget", on_click=forget)
     if shelf.left_out:
         st.warning(
-            f"That was more than this page keeps: the first {MOST_ITEMS} files were read, {shelf.left_out} were not. "
-            "For folders use the command line, python -m model read.",
+            tr(
+                "That was more than this page keeps: the first {most} files were read, {left} were not. "
+                "For folders use the command line, python -m model read.",
+                most=MOST_ITEMS,
+                left=shelf.left_out,
+            ),
             icon=":material/info:",
         )
 
@@ -93,19 +105,22 @@ def first_visit() -> None:
     viewer.prepare()
     for column, (title, text) in zip(st.columns(len(FIRST_VISIT)), FIRST_VISIT, strict=True):
         with column.container(border=True, height="stretch"):
-            st.subheader(title, anchor=False)
-            st.markdown(text)
+            st.subheader(tr(title), anchor=False)
+            st.markdown(tr(text))
 
 
 def refusals(refused: dict[str, Refused]) -> None:
     """Why files could not be read, one sentence each, and a button where turning or inverting the picture helps."""
     if refused:
-        lines = [f"{words.plain(item.name)} was not read. {words.plain(item.error)}" for item in refused.values()]
+        lines = [
+            tr("{file} was not read. {why}", file=words.plain(item.name), why=words.plain(said(item.error)))
+            for item in refused.values()
+        ]
         st.error("\n\n".join(lines), icon=":material/block:")
     for key, item in refused.items():
         if item.mended is not None:
             st.button(
-                f"Mend {words.plain(item.name)} and read it",
+                tr("Mend {file} and read it", file=words.plain(item.name)),
                 key=f"mend_{key}",
                 icon=":material/auto_fix_high:",
                 on_click=view.read_mended,
@@ -127,14 +142,17 @@ def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
         }
         left, right = st.columns(2, gap="medium")
         current = left.selectbox(
-            f"Picture ({len(keys)} in this session)", keys, keys.index(current), format_func=labels.__getitem__
+            tr("Picture ({count} in this session)", count=len(keys)),
+            keys,
+            keys.index(current),
+            format_func=labels.__getitem__,
         )
         other = right.selectbox(
-            "Compare with",
+            tr("Compare with"),
             [key for key in keys if key != current],
             None,
             format_func=labels.__getitem__,
-            placeholder="Another picture, such as one of another day",
+            placeholder=tr("Another picture, such as one of another day"),
             key="compare",
         )
     st.session_state.chosen = current
@@ -144,8 +162,8 @@ def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
 def notice() -> None:
     """What this is not, until the person says that they know; nothing waits for it."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="notice"):
-        st.markdown(f":material/info: **{words.NOT_A_DEVICE}** {CONSENT}", width="stretch")
-        st.button("I understand", key="acknowledge", on_click=acknowledge)
+        st.markdown(f":material/info: **{tr(words.NOT_A_DEVICE)}** {tr(CONSENT)}", width="stretch")
+        st.button(tr("I understand"), key="acknowledge", on_click=acknowledge)
 
 
 def acknowledge() -> None:
@@ -153,11 +171,14 @@ def acknowledge() -> None:
 
 
 view.through_app()
-st.title("Chest X-ray reader")
+st.title(tr("Chest X-ray reader"))
 acknowledged = st.session_state.get("acknowledged", False)
 st.markdown(
-    "A ResNet50 looks at a frontal chest radiograph and says whether it sees a **COVID-19 pattern**, another lung "
-    f"disease or neither, how sure it is, and where its score came from. {words.NOT_A_DEVICE if acknowledged else ''}"
+    tr(
+        "A ResNet50 looks at a frontal chest radiograph and says whether it sees a **COVID-19 pattern**, another lung "
+        "disease or neither, how sure it is, and where its score came from."
+    )
+    + f" {tr(words.NOT_A_DEVICE) if acknowledged else ''}"
 )
 if not acknowledged:
     notice()

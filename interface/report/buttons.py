@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from interface.language import mark, tr
 from model.inference.card import Card
 
 if TYPE_CHECKING:  # the batch page shows these before anything heavy is imported
@@ -15,8 +16,8 @@ if TYPE_CHECKING:  # the batch page shows these before anything heavy is importe
     from interface.report.document import Document
     from interface.shelf import Read
 
-NAME = "Name the file in the report"
-PRIVACY = (
+NAME, NAMES = mark("Name the file in the report"), mark("Name the files in the report")
+PRIVACY = mark(
     "Nothing of a DICOM file's tags is copied into a report. Letters that are part of the picture are part of it there "
     "too."
 )
@@ -48,16 +49,18 @@ def reading(items: Sequence[Read], chosen: str, card: Card) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _page(document, f"{stem}report")
         st.download_button(
-            "Overlay (DICOM)",
+            tr("Overlay (DICOM)"),
             secondary,
             f"{stem}{chosen}.dcm",
             "application/dicom",
             icon=":material/download:",
             on_click="ignore",
-            help="A Secondary Capture for a PACS, marked as research use, with new identifiers. No tag of the patient "
-            "is in it.",
+            help=tr(
+                "A Secondary Capture for a PACS, marked as research use, with new identifiers. No tag of the patient "
+                "is in it."
+            ),
         )
-        _box("Name the files in the report" if len(items) > 1 else NAME, "read")
+        _box(NAMES if len(items) > 1 else NAME, "read")
 
 
 def batch(rows: Sequence[Row], card: Card) -> None:
@@ -76,7 +79,7 @@ def batch(rows: Sequence[Row], card: Card) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center"):
         _page(document, "readings-report")
-        _box("Name the files in the report", "batch")
+        _box(NAMES, "batch")
 
 
 def _page(document: Callable[[], Document], stem: str) -> None:
@@ -91,8 +94,8 @@ def _page(document: Callable[[], Document], stem: str) -> None:
         return page.html(document())
 
     for label, make, ending, kind in (
-        ("Report (PDF)", paper, "pdf", "application/pdf"),
-        ("Report (HTML)", html, "html", "text/html"),
+        (tr("Report (PDF)"), paper, "pdf", "application/pdf"),
+        (tr("Report (HTML)"), html, "html", "text/html"),
     ):
         st.download_button(label, make, f"{stem}.{ending}", kind, icon=":material/description:", on_click="ignore")
 
@@ -105,7 +108,7 @@ def _box(label: str, place: str) -> None:
         st.session_state[_KEPT] = st.session_state[key]
 
     st.session_state[key] = bool(st.session_state.get(_KEPT, True))
-    st.checkbox(label, key=key, on_change=keep, help=PRIVACY)
+    st.checkbox(tr(label), key=key, on_change=keep, help=tr(PRIVACY))
 
 
 def _now() -> datetime:
