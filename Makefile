@@ -9,7 +9,7 @@ TRAIN := .venv-train/bin/python
 TEST := .venv-test/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check train evidence bench fuzz audit messages screenshots release lock clean
+.PHONY: help app test test-cluster check train evidence bench fuzz audit messages screenshots release lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,9 @@ app: .venv/installed ## set up if need be, start the app and print its address (
 
 test: check ## run every check and test
 	$(TEST) -m pytest --cov --cov-report=term --cov-fail-under=90
+
+test-cluster: .venv-test/installed ## the tests with several processes that take minutes on a quiet machine
+	$(TEST) -m pytest -m cluster
 
 check: .venv-test/installed ## lint, formatting and types alone
 	$(TEST) -m ruff check .

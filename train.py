@@ -7,17 +7,22 @@ import os
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.training.settings import Settings
 
 # TensorFlow's own chatter would bury what is said here.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 DEFAULT_BUNDLE = Path("model/bundles/covid_resnet50")
+BENCH = Path("artefacts/train_bench.json")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed with a sentence, 2 wrong usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] not in ("fit", "export", "equip", "evaluate"):
+    if not arguments or arguments[0] not in ("fit", "export", "equip", "evaluate", "bench"):
         arguments = ["fit", *arguments]
     options = _parser().parse_args(arguments)
     from model.inference.card import BundleError
@@ -38,7 +43,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from model.training.records import EXTERNAL_SOURCES
-    from model.training.settings import Settings
 
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -58,16 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--check", action="store_true", help="check the data, say what was found, and stop")
     fit.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run's folder")
     fit.add_argument("--no-export", action="store_true", help="train only")
-    defaults = Settings()
-    for item in fields(Settings):
-        value = getattr(defaults, item.name)
-        kind = _names if isinstance(value, tuple) else str if value is None else type(value)
-        shown = ",".join(value) if isinstance(value, tuple) else value
-        option = "--" + item.name.replace("_", "-")
-        if kind is bool:
-            fit.add_argument(option, action="store_true", help="see model/training/settings.py")
-        else:
-            fit.add_argument(option, type=kind, default=value, help=f"default: {shown}")
+    fit.add_argument("--devices", default="1", help="all, or a number of GPUs (docs/training.md); default: 1")
+    _add_settings(fit)
     export = commands.add_parser("export", help="export the bundle of a run's best weights")
     export.set_defaults(command=_export, again="run the same again")
     export.add_argument("checkpoint", type=Path, help="a run's folder, or a weights file inside it")
@@ -85,7 +81,41 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, help="folder for docs/ and MODEL_CARD.md (default: here)")
     evaluate.add_argument("--cache", type=Path, dest="run", default=Path("runs/cache"), help="default: runs/cache")
     evaluate.add_argument("--quick", action="store_true", help="small samples, to try it; goes to artefacts/evidence")
+    bench = commands.add_parser("bench", help="measure how fast this machine trains")
+    bench.set_defaults(command=_bench, again="run the same again")
+    what = bench.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, help="manifest CSV, or a folder with one sub-folder a class")
+    what.add_argument("--synthetic", action="store_true", help="random pictures, so that no data is needed")
+    bench.add_argument("--steps", type=int, default=10, help="batches that are measured, default: 10")
+    bench.add_argument("--profile", type=Path, help="save a profile of some steps for TensorBoard into this folder")
+    bench.add_argument("--out", type=Path, default=BENCH, help=f"default: {BENCH}")
+    bench.add_argument("--run", type=Path, default=Path("runs/latest"), help="decoded pictures lie beside this folder")
+    _add_settings(bench)
     return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    from model.training.settings import Settings
+
+    defaults = Settings()
+    for item in fields(Settings):
+        value = getattr(defaults, item.name)
+        kind = _names if isinstance(value, tuple) else str if value is None else type(value)
+        shown = ",".join(value) if isinstance(value, tuple) else value
+        option = "--" + item.name.replace("_", "-")
+        if kind is bool:
+            parser.add_argument(option, action="store_true", help="see model/training/settings.py")
+        else:
+            parser.add_argument(option, type=kind, default=value, help=f"default: {shown}")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from model.training.settings import Settings
+
+    chosen = {item.name: getattr(options, item.name) for item in fields(Settings)}
+    if chosen["weights"] in ("none", ""):
+        chosen["weights"] = None
+    return Settings(**chosen)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -93,27 +123,41 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from model.training import fitting, hardware, runs
-    from model.training.settings import Settings
+    from model.training import devices, fitting, hardware, runs
 
-    chosen = {item.name: getattr(options, item.name) for item in fields(Settings)}
-    if chosen["weights"] in ("none", ""):
-        chosen["weights"] = None
-    settings = Settings(**chosen)
+    # First of all: TensorFlow can't be told of other devices once it has started.
+    chosen = devices.choose(options.devices)
+    settings = _settings(options)
     plan = runs.Plan(str(options.data), options.sources, options.hold_out)
     if options.resume:
         plan, settings = runs.read(options.run)
-    data = runs.load(plan, settings, options.run)
-    print(data.summary(), flush=True)
+    data = chosen.in_turn(lambda: runs.load(plan, settings, options.run))
+    if chosen.chief:
+        print(data.summary(), flush=True)
     if options.check:
         return
-    runs.write(options.run, plan, settings)
-    print(hardware.choose_device(), flush=True)
-    fitting.fit(data, settings, options.run, resume=options.resume, tensorboard=options.tensorboard)
-    if not options.no_export:
+    if chosen.chief:
+        runs.write(options.run, plan, settings)
+    print(hardware.choose_device(chosen.count > 1), flush=True)
+    if chosen.count > 1:
+        print(chosen, flush=True)
+    fitting.fit(data, settings, options.run, resume=options.resume, tensorboard=options.tensorboard, devices=chosen)
+    if chosen.chief and not options.no_export:
         from model.training.export import export_run
 
         export_run(options.run, options.out or options.run / "bundle")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from model.training import bench, runs
+    from model.training.records import EXTERNAL_SOURCES
+
+    settings = _settings(options)
+    data = None
+    if not options.synthetic:
+        # The same sources as `fit` takes, so that what it has decoded is found.
+        data = runs.load(runs.Plan(str(options.data), (), EXTERNAL_SOURCES), settings, options.run)
+    bench.run(data, settings, steps=options.steps, profile=options.profile, out=options.out)
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -14,8 +14,10 @@ from model.training import network
 from model.training.background import find_lungs
 from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, own_classes, squash
 from model.training.dataset import Checked
+from model.training.devices import ALONE, Devices
 from model.training.history import read_history
 from model.training.keeper import FittingError, Keeper
+from model.training.processes import SharedAdamW
 from model.training.settings import Settings
 
 
@@ -55,7 +57,15 @@ def fit_head(model: keras.Model, data: Checked, train: np.ndarray, settings: Set
     return float(history.history["loss"][-1])
 
 
-def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, tensorboard: bool = False) -> Path:
+def fit(
+    data: Checked,
+    settings: Settings,
+    run: Path,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
+    devices: Devices = ALONE,
+) -> Path:
     """Fine-tune, writing a checkpoint, the history and the best weights into a run's folder after every epoch.
 
     Args:
@@ -66,55 +76,95 @@ def fit(data: Checked, settings: Settings, run: Path, *, resume: bool = False, t
             the epoch alone, and the optimiser's state is in the checkpoint, so the result is that of an uninterrupted
             run up to the rounding of multi-threaded sums.
         tensorboard: write logs for TensorBoard too.
+        devices: what every batch is shared among; the loss is that of one device up to rounding, so a run may be
+            resumed on others.
 
     Returns:
         The path of the final weights: those of the best epoch, as they were validated, rounded to the int8 grid.
 
     Raises:
         FittingError: the loss is no number any more, or there is nothing to resume.
+        DeviceError: the devices can't share the batches equally, or another process of the training is gone.
     """
+    devices.refuse(settings.batch_size, settings.norms)
     run.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(settings.seed)
     train, validation = data.indices("train"), data.indices("validation")
     checkpoint = run / "checkpoint.keras"
     history = read_history(run) if resume else []
-    batches = _material(data, settings)
+    batches = make_material(data, settings)
     if resume and checkpoint.exists():
-        model = keras.saving.load_model(checkpoint)
+        with devices.scope():
+            model = keras.saving.load_model(checkpoint)
+            if devices.count > 1:
+                compile_again(model, settings, len(batches), devices)
         # The checkpoint is written before the history, so a kill between the two leaves one row too few.
         history = history[: int(model.optimizer.iterations.numpy()) // len(batches)]
     else:
         if resume:
             raise FittingError(f"There is no checkpoint in {run} to resume: start without --resume.")
-        model = network.build(settings.arch, len(data.classes), None, settings.weights, settings.harmonise)
+        start = (settings.arch, len(data.classes), None)
+        model = network.build(*start, settings.weights, settings.harmonise)
         loss = fit_head(model, data, train, settings)
         print(f"first stage: the head alone, training loss {loss:.4f}", flush=True)
+        model = devices.spread(model, lambda: network.build(*start, None, settings.harmonise))
         network.freeze_below(model, settings.first_stage, settings.norms)
-        model.compile(
-            _optimizer(settings, len(batches)),
-            cross_entropy,
-            metrics=["accuracy"],
-            jit_compile=bool(tf.config.list_physical_devices("GPU")),
-        )
+        compile_model(model, settings, len(batches), devices)
     held_back = (
         squash(data.pictures[validation], settings.image_size),
         np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)],
         make_weights(data, validation, settings.balance),
     )
-    callbacks: list[keras.callbacks.Callback] = [Keeper(run, settings, len(batches), history)]
-    if tensorboard:
+    callbacks: list[keras.callbacks.Callback] = [Keeper(run, settings, len(batches), history, devices)]
+    if tensorboard and devices.chief:
         callbacks.append(keras.callbacks.TensorBoard(run / "tensorboard"))
-    model.fit(
-        batches.stream(len(history)),
-        steps_per_epoch=len(batches),
-        validation_data=held_back,
-        validation_batch_size=64,
-        epochs=settings.epochs,
-        initial_epoch=len(history),
-        callbacks=callbacks,
-        verbose="auto" if os.isatty(1) else 2,
-    )
+    with devices.telling_of_lost_processes():
+        model.fit(
+            devices.share(batches.stream(len(history))),
+            steps_per_epoch=len(batches),
+            validation_data=held_back,
+            validation_batch_size=devices.validation_batch(len(validation)),
+            epochs=settings.epochs,
+            initial_epoch=len(history),
+            callbacks=callbacks,
+            verbose=("auto" if os.isatty(1) else 2) if devices.chief else 0,
+        )
     return run / "final.weights.h5"
+
+
+def compile_model(model: keras.Model, settings: Settings, steps: int, devices: Devices = ALONE) -> None:
+    """Give the network the optimiser, the loss and the compiler that it is trained with.
+
+    Args:
+        model: as `network.freeze_below` leaves it.
+        settings: of the run.
+        steps: batches an epoch.
+        devices: what every batch is shared among.
+    """
+    with devices.scope():
+        model.compile(
+            _optimizer(settings, steps, SharedAdamW if devices.count > 1 else keras.optimizers.AdamW),
+            cross_entropy,
+            metrics=["accuracy"],
+            # XLA can't compile a step that several devices share.
+            jit_compile=bool(tf.config.list_physical_devices("GPU")) and devices.count == 1,
+        )
+
+
+def compile_again(model: keras.Model, settings: Settings, steps: int, devices: Devices) -> None:
+    """Take over a checkpoint that may have been written on one device: same state, a shared step.
+
+    Args:
+        model: as it was loaded; its optimiser is replaced.
+        settings: of the run.
+        steps: batches an epoch.
+        devices: what every batch is shared among from now on.
+    """
+    state = [variable.numpy() for variable in model.optimizer.variables]
+    compile_model(model, settings, steps, devices)
+    model.optimizer.build(model.trainable_variables)
+    for variable, value in zip(model.optimizer.variables, state, strict=True):
+        variable.assign(value)
 
 
 @keras.saving.register_keras_serializable("radiographs")
@@ -132,7 +182,7 @@ def cross_entropy(targets: keras.KerasTensor, logits: keras.KerasTensor) -> kera
     return keras.ops.categorical_crossentropy(keras.ops.maximum(targets, 0.0), logits, from_logits=True)
 
 
-def _material(data: Checked, settings: Settings) -> Batches:
+def make_material(data: Checked, settings: Settings) -> Batches:
     """The training split and what has a finding but no label, with what changes them."""
     chosen = data.indices("train")
     targets, weights = make_targets(data, chosen, settings), make_weights(data, chosen, settings.balance)
@@ -157,13 +207,13 @@ def _taught(data: Checked, unlabelled: np.ndarray, soft: np.ndarray, settings: S
     return (soft + np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))) / 2
 
 
-def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(settings: Settings, steps: int, kind: type = keras.optimizers.AdamW) -> keras.optimizers.Optimizer:
     total = settings.epochs * steps
     warmup = max(1, int(settings.warmup * total))
     schedule = keras.optimizers.schedules.CosineDecay(
         settings.learning_rate * 0.1, total - warmup, 0.01, warmup_target=settings.learning_rate, warmup_steps=warmup
     )
-    return keras.optimizers.AdamW(
+    return kind(
         schedule,
         weight_decay=settings.weight_decay,
         clipnorm=1.0,

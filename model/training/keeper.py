@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from model.training import network
+from model.training.devices import ALONE, Devices
 from model.training.history import draw_curves, write_atomically, write_history
 from model.training.settings import Settings
 
@@ -22,9 +23,11 @@ class FittingError(RuntimeError):
 class Keeper(keras.callbacks.SwapEMAWeights):
     """Validate the averaged weights, keep the best of them, write a checkpoint an epoch, stop when it is time."""
 
-    def __init__(self, run: Path, settings: Settings, steps: int, history: list[dict[str, float]]) -> None:
+    def __init__(
+        self, run: Path, settings: Settings, steps: int, history: list[dict[str, float]], devices: Devices = ALONE
+    ) -> None:
         super().__init__()
-        self.run, self.settings, self.steps, self.rows = run, settings, steps, history
+        self.run, self.settings, self.steps, self.rows, self.devices = run, settings, steps, history, devices
         self.best = min((row["val_loss"] for row in history), default=math.inf)
         self._averaged = settings.ema > 0
 
@@ -39,7 +42,7 @@ class Keeper(keras.callbacks.SwapEMAWeights):
                 f"The loss became {logs['loss']} in epoch {self._epoch + 1}, batch {batch + 1}: the last checkpoint is "
                 "unharmed; try --resume with a smaller --learning-rate."
             )
-        if not self.rows and batch in (3, 19):
+        if not self.rows and batch in (3, 19) and self.devices.chief:
             # The first batches trace the graph; what comes after them tells the speed.
             if batch == 3:
                 self._mark = time.perf_counter()
@@ -65,7 +68,8 @@ class Keeper(keras.callbacks.SwapEMAWeights):
         """Keep these weights if they are the best; put the others back."""
         if logs and logs["loss"] < self.best:
             self.best = logs["loss"]
-            write_atomically(self.run / WEIGHTS, self.model.save_weights)
+            if self.devices.chief:
+                write_atomically(self.run / WEIGHTS, self.model.save_weights)
         for layer, weights in self._unrounded:
             layer.set_weights(weights)
         if self._averaged:
@@ -73,14 +77,18 @@ class Keeper(keras.callbacks.SwapEMAWeights):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write checkpoint, history and curves; stop early where nothing gets better."""
-        logs = logs or {}
-        row = {"epoch": epoch + 1, **{k: round(float(v), 6) for k, v in logs.items()}}
+        logs = {} if logs is None else logs
+        # In place, so that what is printed is averaged too; and every process stops after the same epoch.
+        logs.update({k: float(self.devices.average(v)) for k, v in logs.items()})
+        row = {"epoch": epoch + 1, **{k: round(v, 6) for k, v in logs.items()}}
         row |= {"image_size": self.settings.size_in(epoch), "seconds": round(time.perf_counter() - self._began, 1)}
         self.rows.append(row)
-        write_atomically(self.run / "checkpoint.keras", self.model.save)
-        write_history(self.run / "history.csv", self.rows)
-        draw_curves(self.rows, self.run / "curves.png")
+        if self.devices.chief:
+            write_atomically(self.run / "checkpoint.keras", self.model.save)
+            write_history(self.run / "history.csv", self.rows)
+            draw_curves(self.rows, self.run / "curves.png")
         best = min(range(len(self.rows)), key=lambda i: self.rows[i]["val_loss"])
         if epoch - best >= self.settings.patience and epoch + 1 > self.settings.start_epochs:
-            print(f"No better validation loss for {self.settings.patience} epochs: stopped early.", flush=True)
+            if self.devices.chief:
+                print(f"No better validation loss for {self.settings.patience} epochs: stopped early.", flush=True)
             self.model.stop_training = True
