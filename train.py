@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     equip.add_argument("run", type=Path, help="the run's folder")
     equip.add_argument("--bundle", type=Path, help="the bundle (default: RUN/bundle)")
     equip.add_argument("--keep-lungs", action="store_true", help="keep the lung network that the bundle has")
+    equip.add_argument("--keep-side", action="store_true", help="keep its network that tells mirrored pictures")
     evaluate = commands.add_parser("evaluate", help="measure a bundle: docs/evidence.md, MODEL_CARD.md and their JSON")
     evaluate.set_defaults(command=_evaluate, again="run the same again to go on")
     evaluate.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help=f"default: {DEFAULT_BUNDLE}")
@@ -171,7 +172,8 @@ def _export(options: argparse.Namespace) -> None:
 def _equip(options: argparse.Namespace) -> None:
     from model.training.equip import equip
 
-    equip(options.run, options.bundle or options.run / "bundle", with_lungs=not options.keep_lungs)
+    kept = {"with_lungs": not options.keep_lungs, "with_side": not options.keep_side}
+    equip(options.run, options.bundle or options.run / "bundle", **kept)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -55,6 +55,11 @@ class Storage:
 STORAGES = (
     Storage("int8, stem and head computed in float", 8, "conv1_"),
     Storage("int8, stem, first blocks and head computed in float", 8, "conv1_|conv2_block[12]_|conv[34]_block1_"),
+    Storage(
+        "int8, stem, two blocks of stages 2 and 3, first ones of 4 and 5 and head computed in float",
+        8,
+        "conv1_|conv[23]_block[12]_|conv[45]_block1_",
+    ),
     Storage("int8, stages 1 and 2, first blocks and head computed in float", 8, "conv[12]_|conv[345]_block1_"),
     Storage("int8, all but stage 5 computed in float", 8, "conv[1234]_"),
     Storage("int8, computed in float", 8, ".*"),

@@ -15,14 +15,14 @@ from model.training import gate, lungs, runs, side
 from model.training.export import seal, swap
 
 
-def equip(run: Path, folder: Path, *, with_lungs: bool = True) -> None:
+def equip(run: Path, folder: Path, *, with_lungs: bool = True, with_side: bool = True) -> None:
     """Fit the input check on a bundle's features, train the networks beside it, and add all of them to the bundle.
 
     Args:
         run: the training run that the bundle was exported from; its data tell which pictures were learned from.
         folder: the bundle; replaced when everything is done, never half.
-        with_lungs: train the lung network and the one that tells mirrored pictures too; otherwise those that are there
-            stay.
+        with_lungs: train the lung network too; otherwise one that is there stays.
+        with_side: the same for the network that tells mirrored pictures.
 
     Raises:
         BundleError: the bundle can't be used.
@@ -53,6 +53,7 @@ def equip(run: Path, folder: Path, *, with_lungs: bool = True) -> None:
             "trained_on": "v7labs' masks of adult pictures of Cohen's collection, with which nothing else was trained",
             **lungs.measure(Segmenter(files[shipped.LUNGS_FILE]), masked),
         }
+    if with_side:
         mirrored = side.train(data)
         threshold = round(side.choose_threshold(mirrored, data), 4)
         files[shipped.SIDE_FILE] = side.export(mirrored)

@@ -19,6 +19,7 @@ from model.inference.card import DEFAULT_BUNDLE, read_card
 from model.training import evaluation
 from model.training.evidence import (
     ablation,
+    attempts,
     command,
     curves,
     darkcovidnet,
@@ -365,3 +366,15 @@ def test_the_published_documents_say_what_the_json_and_the_card_say() -> None:
     for one in card["figures"]:
         assert here[one["id"]]["n"] == one["n"]
         assert here[one["id"]]["value"] == pytest.approx(one["value"], abs=0.005), one["id"]
+
+
+def test_attempts_stand_beside_what_ships(tmp_path: Path) -> None:
+    figures = [
+        {"set": name, "metric": metric, "what": what, "value": 0.5, "low": 0.25, "high": 0.75}
+        for name, metric, what in attempts.WANTED.values()
+    ]
+    (tmp_path / "card.json").write_text(json.dumps({"figures": figures}))
+    (tmp_path / "history.csv").write_text("epoch,val_loss\n1,0.7\n2,0.4\n3,0.6\n")
+    attempts.main([f"ships={tmp_path}={tmp_path}", "--out", str(tmp_path)])
+    (row,) = json.loads((tmp_path / "attempts.json").read_text())["rows"]
+    assert row == ["ships", "0.400", *["0.500 (0.250 to 0.750)"] * 4]

@@ -66,6 +66,7 @@ def evidence_page(evidence: Part, extras: dict[str, Part]) -> str:
         failures(evidence),
         *_extra("studied_errors.json", extras),
         *_extra("ablation.json", extras),
+        *_extra("attempts.json", extras),
         *_extra("seeds.json", extras),
         "## People, other networks and public models",
         published(literature),
