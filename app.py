@@ -37,6 +37,7 @@ page = st.navigation(
         st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
         st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
         evidence,
+        st.Page("pages/data.py", title=tr("Data"), icon=":material/database:"),
         card,
         st.Page("pages/about.py", title=tr("About"), icon=":material/info:"),
     ],

@@ -182,11 +182,8 @@ def montage(read: list[batch.Row]) -> None:
     """Heatmaps side by side: what they have in common shows at a glance."""
     st.subheader(tr("Heatmaps"))
     shown = sorted(read, key=lambda row: -max(row.record["scores"].values()))[:TILES]
-    st.image(
-        [row.tile for row in shown],
-        caption=[f"{row.name}: {words.decision_name(row.record['decision'])}" for row in shown],
-        width=160,
-    )
+    told = [f"{row.name}: {words.decision_name(row.record['decision'])}" for row in shown]
+    st.image([row.tile for row in shown], caption=told, width=160, alt=told)
     if len(read) > TILES:
         st.caption(tr("The {most} with the highest scores of {count}; the ZIP has all.", most=TILES, count=len(read)))
 

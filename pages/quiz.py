@@ -40,7 +40,7 @@ def bring(card: Card) -> None:
         accept_multiple_files=True,
         key=f"quiz_files_{st.session_state.setdefault('quiz_uploads', 0)}",
     )
-    if files and st.button(tr("Begin"), type="primary", icon=":material/play_arrow:", key="quiz_begin"):
+    if files and st.button(tr("Begin"), icon=":material/play_arrow:", key="quiz_begin"):
         with st.status(tr("Reading the pictures")) as status:
             made, problems = quiz.build(
                 view.expand(files, folders=True),
@@ -81,7 +81,7 @@ def ask(question: Question, number: int, of: int, classes: Sequence[str]) -> Non
             wrap=True,
             format_func=places.__getitem__,
         )
-        if st.form_submit_button(tr("Answer"), type="primary", width="stretch"):
+        if st.form_submit_button(tr("Answer"), width="stretch"):
             if said is None:
                 st.error(tr("Choose what you see first."), icon=":material/error:")
             else:
@@ -124,7 +124,6 @@ def reveal(answer: Answer) -> None:
         st.button(
             tr("Next") if more else tr("See the result"),
             key="quiz_next",
-            type="primary",
             on_click=go_on,
             width="stretch",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from interface import points, view, viewer, words
+from interface import points, tour, view, viewer, words
 from interface.language import mark, tr
 from interface.sentences import said
 from interface.settings import number
@@ -183,5 +183,6 @@ st.markdown(
 if not acknowledged:
     notice()
 view.bundle_or_stop()
+tour.show()
 uploader()
 results()

@@ -25,6 +25,7 @@ LAST_HEADINGS = {
     "prevalence": "Before and after",
     "quiz": "Quiz",
     "evidence": "Evidence",
+    "data": "A picture to try",
     "card": "Licence",
     "about": "Versions",
 }

@@ -126,7 +126,7 @@ def test_a_link_works_for_the_first_visitor_of_a_server(chromium: Browser, tmp_p
         visitor.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/batch", "/how_it_works", "/prevalence", "/card"])
+@pytest.mark.parametrize("path", ["/", "/batch", "/how_it_works", "/prevalence", "/card", "/data"])
 def test_a_phone_need_not_scroll_sideways(chromium: Browser, server: Server, path: str) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     phone = context.new_page()
@@ -136,7 +136,12 @@ def test_a_phone_need_not_scroll_sideways(chromium: Browser, server: Server, pat
         phone.get_by_role("button", name="Try a sample radiograph").click()
         phone.get_by_alt_text(OVERLAY).wait_for()
     else:
-        last = {"/batch": "Batch", "/how_it_works": "Grad-CAM by hand", "/prevalence": "Before and after"}
+        last = {
+            "/batch": "Batch",
+            "/how_it_works": "Grad-CAM by hand",
+            "/prevalence": "Before and after",
+            "/data": "A picture to try",
+        }
         phone.get_by_role("heading", name=last.get(path, "Licence")).wait_for()
     main = phone.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1

@@ -1,0 +1,156 @@
+"""Data: where each picture came from that the network learned from or was measured on, and what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from interface import evidence, sources, view, words
+from interface.language import mark, tr
+from model.inference.card import Card
+
+WIDTH = 960
+ROLES = {
+    "training, validation and test": mark("Learned from, and measured on other patients of it"),
+    "training and validation": mark("Learned from"),
+    "external test": mark("Never learned from, measured on"),
+}
+BIASES = (
+    mark(
+        "**A label is what a picture looks like.** It is no RT-PCR result. Some people with COVID-19 have a normal "
+        "radiograph, and other diseases look like COVID-19."
+    ),
+    mark(
+        "**Signs that are no disease.** One marker, an L, is on all normal pictures of one collection. Codec, size, "
+        "colour and markers differ between collections, and a network can read the collection from them."
+    ),
+    mark(
+        "**Squashed to squares.** Some pictures came as squares already, the others are made square before they are "
+        "read: hearts and lungs look wider or narrower than they are."
+    ),
+    mark(
+        "**Adults of few countries.** The network is meant for adults alone. Age, sex and ethnicity are not known "
+        "here: nobody can say how it does in any such group."
+    ),
+    mark(
+        "**Copies.** Public collections copy from each other. Pictures of one patient, and copies of one picture, are "
+        "kept on one side of the split between learning and measuring."
+    ),
+)
+TOGETHER = mark(
+    "**Source and class go together** where the table above shows a collection without one of the classes: a network "
+    "can learn the collection in place of the disease."
+)
+TOLD_APART = mark("This network's features tell which collection a picture came from, among pictures of one class:")
+TRY = mark(
+    "This app fetches nothing from the internet. Open the page below, save one frontal radiograph of an adult as PNG "
+    "or JPEG, and drop it on the page *Read*; whoever shows it has to give the credit."
+)
+SAMPLE = mark("The sample radiograph on the page *Read* needs no download: it comes with the package pydicom-data.")
+OWN = mark(
+    "To train a network of your own, get the collections from their pages and list the pictures in a table; the file "
+    "docs/training.md says how."
+)
+
+
+def overview(card: Card, used: list[dict[str, Any]]) -> None:
+    """How many pictures of each class each source has."""
+    st.header(tr("At a glance"), anchor=False)
+    rows = [
+        [
+            # As the card and the evidence call it, which is short enough for a phone.
+            words.plain(source.get("source", "")),
+            *(words.number((source.get("pictures") or {}).get(one, 0)) for one in card.classes),
+        ]
+        for source in used
+    ]
+    heads = [tr("Set of pictures"), *(words.class_name(one) for one in card.classes)]
+    st.markdown(words.table(heads, rows, tuple(range(1, len(heads)))))
+    learned = ", ".join(words.plain(source.get("source", "")) for source in used if sources.is_learned_from(source))
+    st.caption(tr("Pictures by class, as counted in the card. The network learned from: {names}.", names=learned))
+
+
+def collection(source: dict[str, Any]) -> None:
+    """One source: who is in it, what its labels are, under which licence, and where to get it."""
+    known = sources.COLLECTIONS.get(str(source.get("source")))
+    with st.container(border=True):
+        st.subheader(words.plain(title(source)), anchor=False)
+        lines = [f"**{tr('Used for')}**: {role(source)}"]
+        if known:
+            lines += [f"**{tr('Origin')}**: {tr(known.people)}", f"**{tr('Labels')}**: {tr(known.labels)}"]
+        lines.append(f"**{tr('Licence')}**: {words.stated(source.get('licence'))}")
+        if known:
+            lines.append(f"**{tr('How to get it')}**: {tr(known.way)} [{words.plain(known.page)}]({known.page})")
+        st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def title(source: dict[str, Any]) -> str:
+    """What the card calls a source, and what its makers do where this app knows them."""
+    key = str(source.get("source", ""))
+    known = sources.COLLECTIONS.get(key)
+    return f"{key}: {known.name}" if known else key
+
+
+def role(source: dict[str, Any]) -> str:
+    """What a source was used for."""
+    stated = str(source.get("role") or "")
+    return tr(ROLES[stated]) if stated in ROLES else words.stated(stated)
+
+
+def biases(card: Card) -> None:
+    """What is known to be wrong with the data."""
+    st.header(tr("Known biases"), anchor=False)
+    found = sources.told_apart(evidence.measured(), card.sha256)
+    lines = [f"- {tr(TOGETHER)}" + (f" {tr(TOLD_APART)}" if found else "")]
+    lines += [
+        "    - "
+        + tr(
+            "{name}: balanced accuracy {value}, where guessing gives {chance} ({count} pictures)",
+            name=words.class_name(figure["id"].rsplit(".", 1)[-1]),
+            value=words.interval(figure, 2),
+            chance=words.number(figure.get("chance"), 2),
+            count=words.number(figure.get("n")),
+        )
+        for figure in found
+    ]
+    st.markdown("\n".join([*lines, *(f"- {tr(line)}" for line in BIASES)]))
+    with st.container(horizontal=True):
+        st.page_link("pages/evidence.py", label=tr("Evidence"), icon=":material/query_stats:")
+        st.page_link("pages/card.py", label=tr("Data and model card"), icon=":material/fact_check:")
+
+
+def to_try() -> None:
+    """How to get a picture by hand."""
+    st.header(tr("A picture to try"), anchor=False)
+    st.markdown(tr(TRY))
+    st.markdown(f"[{words.plain(sources.HANNOVER)}]({sources.HANNOVER})  \n{words.plain(sources.HANNOVER_CREDIT)}")
+    st.markdown(tr(SAMPLE))
+    st.markdown(tr(OWN))
+
+
+view.through_app()
+card = view.card_or_stop()
+used = sources.learned_first(card.raw.get("training", {}).get("sources") or [])
+with st.container(width=WIDTH):
+    st.title(tr("Data"))
+    st.markdown(
+        tr(
+            "Where the pictures came from that {network} learned from or was measured on. None of them is part of "
+            "this app; their makers offer them at the places named here.",
+            network=words.plain(card.title),
+        )
+    )
+    if used:
+        overview(card, used)
+        st.header(tr("The collections"), anchor=False)
+        for source in used:
+            collection(source)
+        if lungs := (card.raw.get("lungs") or {}).get("trained_on"):
+            st.markdown(tr("The small network that finds the lungs learned from: {what}.", what=words.plain(lungs)))
+    else:
+        st.info(tr("The card of this network does not say what it learned from."), icon=":material/info:")
+    # What is known is known of these; whoever trains on pictures of their own knows theirs.
+    if any(str(source.get("source")) in sources.COLLECTIONS for source in used):
+        biases(card)
+    to_try()

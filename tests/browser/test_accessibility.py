@@ -1,0 +1,114 @@
+"""Every page in both themes under axe-core, which checks what WCAG 2.2 AA asks for and a program can see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from scripts.serving import Server
+from tests.browser.conftest import PATIENCE
+
+pytestmark = pytest.mark.browser
+# Page -> its last heading: when it is there the page is.
+PAGES = {
+    "read": "COVID-19 pattern: ",
+    "batch": "Batch",
+    "how_it_works": "Grad-CAM by hand",
+    "prevalence": "Before and after",
+    "quiz": "Quiz",
+    "evidence": "Evidence",
+    "data": "A picture to try",
+    "card": "Licence",
+    "about": "Versions",
+}
+# What has to be opened on the first page, and what is seen then.
+CLOSED = (("New here?", "Step 1 of"), ("What would change the answer?", "Lungs covered"))
+WIDTH = 1280
+GRAVE = ("serious", "critical")
+# A page that is still drawn anew is faded, which would be measured as too little contrast; and a chart whose code the
+# browser is still fetching is a grey box without a role.
+AT_REST = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
+  && !document.querySelector("[data-testid=stSkeleton]")"""
+
+# A click keeps the session, and with it the reading; an address typed in would start a new one.
+GO = "href => document.querySelector(`a[href$='${href}']`).click()"
+# Streamlit scrolls inside the page, and what is scrolled out of sight is not measured: the window is made as high.
+HEIGHT = "() => Math.ceil(document.querySelector('[data-testid=stMainBlockContainer]').getBoundingClientRect().height)"
+PALE = """() => {
+  const pale = document.createElement("p");
+  pale.id = "pale";
+  pale.textContent = "hardly to be read";
+  pale.style = "color: #999; background: #aaa";
+  document.querySelector("[data-testid=stMainBlockContainer]").append(pale);
+}"""
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def visitor(request: pytest.FixtureRequest, chromium: Browser, server: Server) -> Iterator[Page]:
+    """Somebody in one of the themes who has read the sample radiograph."""
+    theme: Literal["light", "dark"] = request.param
+    context = chromium.new_context(
+        viewport={"width": WIDTH, "height": 900}, color_scheme=theme, reduced_motion="reduce"
+    )
+    context.set_default_timeout(PATIENCE)
+    opened = context.new_page()
+    opened.goto(server.url)
+    opened.get_by_role("button", name="Try a sample radiograph").click()
+    opened.get_by_alt_text("The radiograph with the heatmap").wait_for()
+    yield opened
+    context.close()
+
+
+def findings(page: Page) -> list[str]:
+    """What axe-core calls serious or critical on the page as it is drawn now: the rule, the element, and why."""
+    page.wait_for_function(AT_REST)
+    page.set_viewport_size({"width": WIDTH, "height": page.evaluate(HEIGHT) + 100})
+    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [
+        f"{found['id']} ({node['impact']}): {node['target']}: {node['html'][:300]}: {node['failureSummary']}"
+        for found in violations
+        for node in found["nodes"]
+        if node["impact"] in GRAVE
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious(visitor: Page, path: str) -> None:
+    visitor.evaluate(GO, "/" if path == "read" else f"/{path}")
+    visitor.get_by_role("heading", name=PAGES[path]).first.wait_for()
+    for closed, inside in CLOSED if path == "read" else ():
+        visitor.locator("summary", has_text=closed).click()
+        visitor.get_by_text(inside).first.wait_for()
+    assert not findings(visitor)
+
+
+def test_axe_finds_nothing_serious_in_a_batch_and_a_quiz(visitor: Page, dicom: Path, tmp_path: Path) -> None:
+    visitor.evaluate(GO, "/batch")
+    visitor.get_by_role("heading", name="Batch", exact=True).wait_for()
+    visitor.set_input_files("input[type=file]", dicom)
+    visitor.get_by_role("heading", name="Heatmaps").wait_for()
+    found = findings(visitor)
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"name,label\n{dicom.name},normal\n")
+    visitor.evaluate(GO, "/quiz")
+    visitor.get_by_role("heading", name="Quiz", exact=True).wait_for()
+    visitor.set_input_files("input[type=file]", [dicom, labels])
+    visitor.get_by_role("button", name="Begin").click()
+    visitor.get_by_text("What do you see?").wait_for()
+    found += findings(visitor)
+    visitor.get_by_role("radiogroup", name="What do you see?").get_by_text("Normal").click()
+    visitor.get_by_role("button", name="Answer").click()
+    visitor.get_by_text("What do you see?").wait_for(state="detached")
+    assert not found + findings(visitor)
+
+
+def test_axe_finds_what_is_wrong(visitor: Page) -> None:
+    visitor.evaluate(PALE)
+    found = findings(visitor)
+    visitor.evaluate("() => document.querySelector('#pale').remove()")
+    assert any("color-contrast" in one and "#pale" in one for one in found)

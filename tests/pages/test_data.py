@@ -1,0 +1,72 @@
+"""The page Data: every source of the card, nothing that it does not say, and figures of the loaded network alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from interface import evidence, sources, words
+from model.inference.card import chosen, read_card
+from tests.conftest import ROOT
+from tests.pages.conftest import PATIENCE
+from tests.pages.test_read import said
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page as it is about the bundle that ships."""
+    monkeypatch.delenv("CXR_BUNDLE", raising=False)
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE).switch_page("pages/data.py").run()
+
+
+def test_every_source_stands_there_with_its_number_licence_and_page(shipped: AppTest) -> None:
+    assert not shipped.exception
+    text = said(shipped)
+    card = read_card(chosen())
+    assert len(card.raw["training"]["sources"]) > 3
+    for source in card.raw["training"]["sources"]:
+        known = sources.COLLECTIONS[source["source"]]
+        counts = " | ".join(words.number(source["pictures"].get(name, 0)) for name in card.classes)
+        assert f"| {counts} |" in text
+        assert words.plain(source["licence"]) in text
+        assert known.labels in text and f"]({known.page})" in text
+    outside = [source["role"] == "external test" for source in card.raw["training"]["sources"]]
+    assert text.count("Never learned from") == sum(outside) > 0
+    assert text.rindex("Learned from, and measured") < text.index("Never learned from")
+
+
+def test_the_measured_bias_is_that_of_the_evidence(shipped: AppTest) -> None:
+    figures = sources.told_apart(evidence.measured(), read_card(chosen()).sha256)
+    assert {figure["id"] for figure in figures} == {"source_from.features.normal", "source_from.features.other"}
+    for figure in figures:
+        assert f"{words.interval(figure, 2)}, where guessing gives {figure['chance']:.2f}" in said(shipped)
+
+
+def test_figures_of_another_network_are_not_shown() -> None:
+    assert not sources.told_apart(evidence.measured(), "0" * 64)
+    assert not sources.told_apart({}, "0" * 64)
+
+
+def test_what_this_app_does_not_know_keeps_the_words_of_the_card(app: AppTest) -> None:
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+    text = said(app)
+    assert "Known biases" not in text, "nobody knows those of pictures of one's own"
+    assert words.NOT_STATED in text and "A picture to try" in text
+
+
+def test_a_card_without_sources_says_so(
+    app: AppTest, small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = shutil.copytree(small_bundle, tmp_path / "bare")
+    card = json.loads((bare / "card.json").read_text())
+    del card["training"]
+    (bare / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("CXR_BUNDLE", str(bare))
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+    assert "does not say what it learned from" in app.info[0].value
