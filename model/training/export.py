@@ -24,7 +24,7 @@ from model.training.gradcam import gradcam
 # int8-stored weights are shipped where no score on validation moves by more than this, else float16 ones.
 LARGEST_MOVE = 0.01
 COMPARED = 128
-ABSTAIN = 0.17
+ABSTAIN = 0.185
 
 
 class ExportError(RuntimeError):
