@@ -24,7 +24,7 @@ st.set_page_config(
 ENGLISH = [
     st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
     st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
-    st.Page("pages/card.py", title=tr("Data and model card"), icon=":material/fact_check:"),
+    st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),
 ]
 how_it_works, evidence, card = ENGLISH
 # The addresses are the files' names: Streamlit knows only those until its first visitor has run this line, and would

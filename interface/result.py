@@ -81,7 +81,7 @@ def decision(item: Read, card: Card) -> None:
     st.markdown("\n".join(f"- {words.plain(said(reason))}" for reason in reading.reasons))
     with st.popover(tr("What the score is, and is not"), icon=":material/help:", width="stretch"):
         st.markdown(tr(SCORE_IS))
-        st.page_link("pages/card.py", label=tr("Data and model card"), icon=":material/fact_check:")
+        st.page_link("pages/card.py", label=tr("Model card"), icon=":material/fact_check:")
     st.caption(
         tr(
             "{file} · read in {time} by {network}, operating point *{point}*.",

@@ -1,4 +1,4 @@
-"""Data and model card: what the bundle says of itself, every figure with its n and interval, nothing left out."""
+"""Model card: what the bundle says of itself, every figure with its n and interval, nothing left out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDTH = 960
 
 def summary(card: Card) -> None:
     raw = card.raw
-    st.title("Data and model card")
+    st.title("Model card")
     st.markdown(
         f"**{words.plain(card.title)}**, made on {words.stated(str(raw.get('created') or '')[:10])}. Everything here "
         "is read from the file `card.json` that travels with the network; this page adds nothing and leaves nothing "

@@ -117,7 +117,7 @@ def biases(card: Card) -> None:
     st.markdown("\n".join([*lines, *(f"- {tr(line)}" for line in BIASES)]))
     with st.container(horizontal=True):
         st.page_link("pages/evidence.py", label=tr("Evidence"), icon=":material/query_stats:")
-        st.page_link("pages/card.py", label=tr("Data and model card"), icon=":material/fact_check:")
+        st.page_link("pages/card.py", label=tr("Model card"), icon=":material/fact_check:")
 
 
 def to_try() -> None:

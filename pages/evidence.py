@@ -13,7 +13,7 @@ from interface import evidence, evidence_charts, view, words
 WIDTH = 960
 MISSING = (
     "Nobody has measured this network's evidence yet: `make evidence` does, on the data that it was trained with. "
-    "The figures in its card stand on the page *Data and model card*."
+    "The figures in its card stand on the page *Model card*."
 )
 
 

@@ -90,7 +90,7 @@ def test_visitors_do_not_see_each_other(page: Page, chromium: Browser, server: S
     [
         ("How it works", "How it works", "Grad-CAM by hand"),
         ("Prevalence", "Prevalence", "Before and after"),
-        ("Data and model card", "Data and model card", "Licence"),
+        ("Model card", "Model card", "Licence"),
     ],
 )
 def test_the_other_pages_open_to_their_end(page: Page, server: Server, link: str, title: str, last: str) -> None:
@@ -122,7 +122,7 @@ def test_a_link_works_for_the_first_visitor_of_a_server(chromium: Browser, tmp_p
         visitor.goto(f"{fresh.url}/{path}")
         visitor.get_by_role("heading", name="Grad-CAM by hand" if path == "how_it_works" else "Licence").wait_for()
         expect(visitor.get_by_text("Page not found")).to_have_count(0)
-        expect(visitor.get_by_role("link", name="Data and model card")).to_have_count(1)
+        expect(visitor.get_by_role("link", name="Model card")).to_have_count(1)
         visitor.close()
 
 

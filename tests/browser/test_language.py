@@ -28,9 +28,10 @@ def test_two_visitors_at_once_each_in_the_language_of_the_browser(chromium: Brow
         expect(page.get_by_role("heading", name=SAID[name]("Chest X-ray reader"))).to_be_visible(timeout=PATIENCE)
         expect(page.locator("html")).to_have_attribute("lang", name, timeout=PATIENCE)
     for name, page in pages.items():
-        page.get_by_role("link", name=SAID[name]("About"), exact=True).first.click()
+        # One of the first: where letters are wide Streamlit folds the last links away.
+        page.get_by_role("link", name=SAID[name]("Batch"), exact=True).first.click()
     for name, page in pages.items():
-        expect(page.get_by_role("heading", name=SAID[name]("What it is for"))).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_role("heading", name=SAID[name]("Batch"))).to_be_visible(timeout=PATIENCE)
         page.context.close()
 
 
