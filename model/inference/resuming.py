@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from model.inference import report
 from model.inference.card import Card
 from model.inference.reader import REFUSED
+from model.inference.sources import Place
 
 # What every line of a file of JSON lines begins with.
 _START = b'{"path": '
@@ -39,7 +40,7 @@ class Kept:
     table: bool = False
     left: Counter[str] = field(default_factory=Counter)
 
-    def take(self, path: Path) -> bool:
+    def take(self, path: Place) -> bool:
         """Whether the path has a line that was not met yet; if so, it is met now."""
         name = report.no_formula(str(path)) if self.table else str(path)
         if name not in self.left:
