@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for number in range(options.classes):
                 if number:
                     time.sleep(options.pause)
-                classes.append(_class(server, options.sessions, options.pictures, tally))
+                classes.append(hold_class(server, options.sessions, options.pictures, tally, lambda: _resident(server)))
             steady = _steady(server, options.readings, tally) if options.readings else None
         # The first opening checks its sum, the second loads it.
         loads = watch.read(MODEL_FILE) / 2
@@ -93,12 +93,25 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _class(server: serving.Server, sessions: int, count: int, tally: Tally) -> dict[str, Any]:
-    """All sessions open the page, read a picture each, another each, and so on, and leave."""
+def hold_class(
+    server: serving.Server, sessions: int, count: int, tally: Tally, measure: Callable[[], float]
+) -> dict[str, Any]:
+    """All sessions open the page, read a picture each, another each, and so on, and leave.
+
+    Args:
+        server: where they go.
+        sessions: how many there are.
+        count: pictures that each reads.
+        tally: what came of it is added to it.
+        measure: resident memory of what reads, in MB.
+
+    Returns:
+        Memory before and after each picture, and how long all and each took.
+    """
     start, done = time.perf_counter(), len(tally.seconds)
     resident: list[float] = []
     # Everybody has read a picture before anybody begins the next: memory is looked at while nothing runs.
-    together = threading.Barrier(sessions, lambda: resident.append(_resident(server)))
+    together = threading.Barrier(sessions, lambda: resident.append(measure()))
 
     def visit(number: int) -> None:
         try:

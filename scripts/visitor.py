@@ -22,6 +22,7 @@ from websockets.typing import Origin, Subprotocol
 from scripts.serving import Server
 
 JSON_BUTTON, FORGET_BUTTON = "Reading (JSON)", "Forget all"
+XSRF_COOKIE = "_streamlit_xsrf="
 # To the app's own machine and nowhere else, whatever the environment says.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -83,8 +84,10 @@ class Visitor:
         """
         self._server, self._patience = server, patience
         with _OPENER.open(f"{server.url}/_stcore/health", timeout=patience) as answer:
-            self._cookie = str(answer.headers["Set-Cookie"]).split(";")[0]
-        self._token = self._cookie.split("=", 1)[1].strip('"')
+            # Streamlit's against strangers' pages, and that of a proxy which leads back to the same replica.
+            cookies = [cookie.split(";")[0] for cookie in answer.headers.get_all("Set-Cookie", [])]
+        self._cookie = "; ".join(cookies)
+        self._token = next(one.split("=", 1)[1].strip('"') for one in cookies if one.startswith(XSRF_COOKIE))
         self._open = ExitStack()
         socket = connect(
             f"ws://{urlsplit(server.url).netloc}/_stcore/stream",
@@ -165,7 +168,9 @@ class Visitor:
 
     def reading(self) -> dict[str, Any]:
         """The reading that the page offers as JSON; raises KeyError where it shows none."""
-        with _OPENER.open(self._server.url + self.seen.download(JSON_BUTTON), timeout=self._patience) as answer:
+        url = self._server.url + self.seen.download(JSON_BUTTON)
+        request = urllib.request.Request(url, headers={"Cookie": self._cookie})
+        with _OPENER.open(request, timeout=self._patience) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 

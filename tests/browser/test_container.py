@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,10 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from scripts import serving
+from scripts import proxying, serving
 from tests import containers
 from tests.browser.conftest import PATIENCE
-from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
 HEATMAP = "The radiograph with the heatmap"
@@ -60,32 +55,13 @@ def test_it_reads_and_writes_nothing_beside_itself(chromium: Browser, app: Path)
     assert not one.is_healthy(), "the check does not see that the server is gone"
 
 
-@contextmanager
-def proxy(replicas: list[containers.Container], home: Path) -> Iterator[str]:
-    caddy = shutil.which("caddy")
-    if caddy is None:
-        pytest.skip("no Caddy found: install the system's package caddy")
-    home.mkdir()
-    url = f"http://127.0.0.1:{serving.free_port()}"
-    readers = " ".join(f"127.0.0.1:{one.port}" for one in replicas)
-    environment = os.environ | {"SITE": url, "READERS": readers, "HOME": str(home)}
-    command = [caddy, "run", "--config", str(ROOT / "Caddyfile"), "--adapter", "caddyfile"]
-    with (home / "log.txt").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        while not serving.answers(url, 5):
-            assert process.poll() is None, (home / "log.txt").read_text()
-            time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def test_visitors_stay_with_their_replica_and_find_the_other_when_it_is_gone(chromium: Browser, app: Path) -> None:
     with ExitStack() as stack:
         replicas = [stack.enter_context(container(app, name)) for name in ("one", "two")]
-        url = stack.enter_context(proxy(replicas, app.parent / "proxy"))
+        try:
+            url = stack.enter_context(proxying.proxy([one.port for one in replicas], app.parent / "proxy")).url
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
         visitors: dict[str, Page] = {}
         # Which one a new visitor gets is by chance: that forty get the same one happens never.
         for _ in range(40):
