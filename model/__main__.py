@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -13,8 +14,10 @@ from pathlib import Path
 from model.inference import bundle as bundles
 from model.inference import command_line, remote, rendering, report, resuming, sources
 from model.inference.allocation import give_freed_memory_back
+from model.inference.archive import Load
 from model.inference.card import BundleError, Card, chosen, read_card
 from model.inference.file_reader import read_file
+from model.inference.pipeline import in_order
 from model.inference.radiograph import Radiograph
 from model.inference.reader import REFUSED, Reader, Reading
 from model.inference.terminal import print_line, with_progress
@@ -22,6 +25,8 @@ from model.inference.terminal import print_line, with_progress
 READ, NONE_READ, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 # A heatmap's picture has no side above this; the maps themselves have a few cells a side.
 HEATMAP_SIDE = 1024
+# One is decoded while the network looks at another.
+AT_ONCE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,21 +88,38 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
             parser.error(f"can't write there: {error.strerror}")
         if kept.left:
             print(f"Going on behind the {kept.left.total()} lines of {options.out.name}.", file=sys.stderr)
-        lines, count = 0, kept.readings
-        found = with_progress(command_line.paths(options), sys.stderr)
-        for path, load in chain.from_iterable(map(sources.unpacked, found)):
-            lines += 1
-            if kept.take(path):
-                continue
-            reading, radiograph = read_file(load, reader, options.operating_point)
-            record = {"path": str(path), **reading.to_dict()}
-            if options.heatmaps and radiograph:
-                record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, card.positive)
+        met, count = Counter[str](), kept.readings
+        for record in _records(options, reader, kept, met):
             write(record)
-            count += reading.decision != REFUSED
-    if not lines:
+            count += record["decision"] != REFUSED
+    if not met["pictures"]:
         print("There are no files in what you named.", file=sys.stderr)
     return READ if count else NONE_READ
+
+
+def _records(
+    options: argparse.Namespace, reader: Reader, kept: resuming.Kept, met: Counter[str]
+) -> Iterator[report.Record]:
+    """Read what has no line yet; counts in `met` the pictures, read now or before."""
+
+    def left() -> Iterator[tuple[sources.Place, Load]]:
+        found = with_progress(command_line.paths(options), sys.stderr)
+        for path, load in chain.from_iterable(map(sources.unpacked, found)):
+            met["pictures"] += 1
+            if not kept.take(path):
+                yield path, load
+
+    def work(load: Load) -> tuple[Reading, Radiograph | None]:
+        reading, radiograph = read_file(load, reader, options.operating_point)
+        # Decoded pictures are large: none waits for its turn that nobody draws.
+        return reading, radiograph if options.heatmaps else None
+
+    for path, (reading, radiograph) in in_order(left(), work, AT_ONCE):
+        record = {"path": str(path), **reading.to_dict()}
+        if radiograph:
+            positive = reader.bundle.card.positive
+            record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, positive)
+        yield record
 
 
 def _read_on_ray(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:

@@ -142,7 +142,16 @@ def unpacked(path: Place) -> Iterator[tuple[Place, archive.Load]]:
             yield path, partial(remote.load, path) if isinstance(path, RemoteFile) else partial(_load, path)
             return
         for name, load in archive.members(path.name, file):
-            yield path if name == path.name else path / name, load
+            yield path if name == path.name else path / name, _unpack(load)
+
+
+def _unpack(load: archive.Load) -> archive.Load:
+    """Unpack now: whoever asks may do so in another thread, when the archive is closed."""
+    try:
+        data = load()
+    except (Unreadable, RemoteError) as error:
+        return partial(_raise, error)
+    return lambda: data
 
 
 def _open(path: Place) -> BinaryIO:
@@ -159,7 +168,7 @@ def _start(file: BinaryIO) -> bytes:
         return b""
 
 
-def _raise(error: RemoteError) -> bytes:
+def _raise(error: Exception) -> bytes:
     raise error
 
 
