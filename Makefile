@@ -40,6 +40,9 @@ bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/re
 	$(TEST) -m benchmarks.server
 	$(TEST) -m benchmarks.cloud
 	$(TEST) -m benchmarks.crowd --readings 5000
+	$(TEST) -m benchmarks.replicas
+	$(TEST) -m benchmarks.archive
+	$(TEST) -m benchmarks.archive_estimate
 	$(TEST) -m scripts.reliability
 
 fuzz: .venv-test/installed ## damage 50,000 files and see that none upsets the reader

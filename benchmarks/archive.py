@@ -1,6 +1,6 @@
 """Reading an archive: one process and Ray's, the overhead of Ray, and how time and memory grow with the archive.
 
-Usage: python -m benchmarks.archive [--pictures 400] [--growth 100,1000,10000]
+Usage: python -m benchmarks.archive [--pictures 400] [--growth 100,1000,10000] [--killed 1000]
 
 Pictures are links to the real ones of the shared data, over and over. Ray is measured where it is installed
 (requirements-archive.txt). `python -m benchmarks.archive_estimate` then writes the tables of docs/archive.md.
@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from model.inference.card import chosen, read_card
 ROOT = Path(__file__).resolve().parents[1]
 # What differs between archives of 100 and of 10,000 pictures may be this much of what one needs.
 SLOWER, LARGER_MB = 1.1, 20
+_READ = [sys.executable, "-m", "model", "read"]
 _SUMMARY = re.compile(r"(\d+) files in ([\d.]+) s with (\d+) processes")
 
 
@@ -38,12 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=400, help="for the comparison of engines")
     parser.add_argument("--growth", default="100,1000,10000", help="sizes of the archives whose growth is measured")
+    parser.add_argument("--killed", type=int, default=1000, help="size of the archive whose reading is killed")
     options = parser.parse_args()
     before = machine.describe()
     with tempfile.TemporaryDirectory() as folder:
         store = _store(Path(folder, "store"))
         engines = _engines(Path(folder), store, options.pictures)
         growth = [_grown(Path(folder), store, int(size)) for size in options.growth.split(",")]
+        killed = _killed(Path(folder), store, options.killed)
     machine.write(
         "archive",
         {
@@ -54,7 +59,8 @@ def main() -> None:
             "mean_file_mb": round(float(np.mean([path.stat().st_size for path in store])) / 1e6, 4),
             "engines": engines,
             "growth": growth,
-            "targets": _targets(growth),
+            "killed": killed,
+            "targets": _targets(growth, killed),
         },
     )
 
@@ -136,7 +142,44 @@ def _grown(folder: Path, store: list[Path], size: int) -> dict[str, Any]:
     }
 
 
-def _targets(growth: list[dict[str, Any]]) -> dict[str, Any]:
+def _killed(folder: Path, store: list[Path], size: int) -> dict[str, Any]:
+    """Kill a run when about half is read, go on, and count."""
+    top, out = _archive(folder, store, size), folder / "killed.jsonl"
+    command = [*_READ, str(top), "--out", str(out)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while (before := _lines(out)) < size // 2:
+            if process.poll() is not None:
+                raise RuntimeError("it ended before it could be killed")
+            time.sleep(0.05)
+        process.kill()
+    before = _lines(out)
+    whole = _run([str(top), "--out", str(out), "--resume"], None)
+    times = Counter(json.loads(line)["path"] for line in out.read_text(encoding="utf-8").splitlines())
+    return {
+        "pictures": size,
+        "whole_lines_at_the_kill": before,
+        "seconds_of_the_second_run": round(whole["seconds"], 2),
+        "lines": times.total(),
+        "read_twice": sum(found - 1 for found in times.values()),
+        "lost": size - len(times),
+    }
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def _targets(growth: list[dict[str, Any]], killed: dict[str, Any]) -> dict[str, Any]:
+    wrong = killed["read_twice"] + killed["lost"]
+    found = {
+        f"pictures of {killed['pictures']:,} that a kill in the middle cost or had read twice": {
+            "limit": "none", "found": wrong, "met": not wrong
+        }
+    }  # fmt: skip
+    return found | _flat(growth)
+
+
+def _flat(growth: list[dict[str, Any]]) -> dict[str, Any]:
     if len(growth) < 3:
         return {}
     # From the differences, so that the start of the process does not count.
@@ -155,7 +198,7 @@ def _targets(growth: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _run(arguments: list[str], cores: int | None) -> dict[str, Any]:
     """Run the command to its end; returns seconds, the highest resident memory, and what it said."""
-    command = [sys.executable, "-m", "model", "read", *arguments]
+    command = [*_READ, *arguments]
 
     def bind() -> None:
         if cores and hasattr(os, "sched_setaffinity"):

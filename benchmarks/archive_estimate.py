@@ -45,6 +45,13 @@ def tables(results: dict[str, Any]) -> str:
             lines.append(f"| {name} | {row['pictures_a_second']:.1f} | {row['start_seconds']:.1f} |")
     lines += ["", "| Pictures in the archive | Seconds | Peak memory, MB |", "| --- | --- | --- |"]
     lines += [f"| {row['pictures']:,} | {row['seconds']:.0f} | {row['peak_mb']:.0f} |" for row in results["growth"]]
+    if killed := results.get("killed"):
+        lines += [
+            "",
+            f"Killed (`kill -9`) when {killed['whole_lines_at_the_kill']:,} of {killed['pictures']:,} pictures had "
+            f"their line, and run again with `--resume`: {killed['lines']:,} lines, {killed['read_twice']} pictures "
+            f"read twice, {killed['lost']} lost.",
+        ]
     if "ray_2" not in engines:
         return "\n".join([*lines, "", "Ray was not measured, so nothing is estimated from it."])
     rate = engines["ray_2"]["pictures_a_second"] / 2

@@ -15,6 +15,7 @@ RESULTS = {
         "ray_1": {"pictures_a_second": 11.0, "start_seconds": 9.0},
         "ray_2": {"pictures_a_second": 20.0, "start_seconds": 9.0},
     },
+    "killed": {"pictures": 1000, "whole_lines_at_the_kill": 501, "lines": 1000, "read_twice": 1, "lost": 2},
     "growth": [{"pictures": 100, "seconds": 4.0, "peak_mb": 150.0, "listed_a_second": 50_000}],
 }
 
@@ -38,6 +39,7 @@ def test_the_tables_hold_the_figures_and_the_first_limit_first() -> None:
     assert "| `--engine local`, all cores | 30.0 | 1.0 |" in text
     assert "A process read 10.0 pictures a second" in text
     assert "| 1,000,000 | 1 | 1.7 |" in text and "| 100,000,000 | 10 | 17.4 |" in text
+    assert "when 501 of 1,000 pictures" in text and "1,000 lines, 1 pictures read twice, 2 lost." in text
     limits = [line for line in text.splitlines() if line.startswith("- ")]
     assert limits[0].startswith("- a storage") and limits[0].endswith(": 275")
     assert limits[1].endswith(": 5,000") and "0.64 gigabit" in limits[2]
