@@ -64,6 +64,8 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("JUPYTER_PATH", str(folder / "share" / "jupyter"))
         for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(folder / name.lower()))
+        # What Jupyter shows pictures with, unless the environment names another.
+        patch.delenv("MPLBACKEND", raising=False)
         # Threads that wait for one another cost more than so few pictures.
         for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             patch.setenv(name, "1")
