@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,11 @@ LAST_HEADINGS = {
     "data": "A picture to try",
     "card": "Licence",
     "about": "Versions",
+}
+# What the README shows beside Read: in which theme, and below which heading; as much as a window holds.
+README_PAGES: dict[str, tuple[Theme, str]] = {
+    "how_it_works": ("light", "What each stage sees in a picture"),
+    "prevalence": ("dark", "Prevalence"),
 }
 # Longer than ECharts and Mermaid need to draw; nothing on the page says when they have.
 SETTLE = 2_000
@@ -54,16 +60,30 @@ def main() -> int:
             print(f"No pictures: {serving.NO_BROWSER}.", file=sys.stderr)
             return 1
         with serving.serve(Path(scratch) / "log.txt") as server:
-            themes: tuple[Theme, ...] = ("light", "dark") if arguments.all else ("light",)
-            widths = WIDTHS if arguments.all else {"wide": WIDTHS["wide"]}
+            if not arguments.all:
+                _visit(chromium, server.url, out, "light", WIDTHS["wide"], ())
+                for path, (theme, _) in README_PAGES.items():
+                    _visit(chromium, server.url, out, theme, WIDTHS["wide"], (path,), whole=False)
+                return 0
+            themes: tuple[Theme, ...] = ("light", "dark")
             for theme in themes:
-                for kind, width in widths.items():
-                    name = f"-{theme}-{kind}" if arguments.all else ""
-                    _visit(chromium, server.url, out, name, theme, width)
+                for kind, width in WIDTHS.items():
+                    _visit(chromium, server.url, out, theme, width, tuple(LAST_HEADINGS), f"-{theme}-{kind}")
     return 0
 
 
-def _visit(chromium: Browser, url: str, out: Path, name: str, theme: Theme, width: int) -> None:
+def _visit(
+    chromium: Browser,
+    url: str,
+    out: Path,
+    theme: Theme,
+    width: int,
+    paths: Sequence[str],
+    name: str = "",
+    *,
+    whole: bool = True,
+) -> None:
+    """Read the sample, then open these pages; whole pages, or of the pages beside Read what a window holds."""
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -73,12 +93,20 @@ def _visit(chromium: Browser, url: str, out: Path, name: str, theme: Theme, widt
         _save(page, out / f"start{name}.png")
     page.get_by_role("button", name="Try a sample radiograph").click()
     page.get_by_alt_text("The radiograph with the heatmap").wait_for()
-    _save(page, out / f"read{name}.png")
-    for path, last in LAST_HEADINGS.items() if name else ():
+    if whole:
+        _save(page, out / f"read{name}.png")
+    for path in paths:
         # A click keeps the session, and with it the reading; an address typed in would start a new one.
         page.evaluate("path => document.querySelector(`a[href$='/${path}']`).click()", path)
-        page.get_by_role("heading", name=last).wait_for()
-        _save(page, out / f"{path}{name}.png")
+        page.get_by_role("heading", name=LAST_HEADINGS[path]).wait_for()
+        if whole:
+            _save(page, out / f"{path}{name}.png")
+        else:
+            heading = page.get_by_role("heading", name=README_PAGES[path][1], exact=True)
+            heading.evaluate("element => element.scrollIntoView()")
+            page.wait_for_timeout(SETTLE)
+            page.screenshot(path=out / f"{path}.png")
+            print(f"{path}.png")
     context.close()
 
 
