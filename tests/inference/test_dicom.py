@@ -344,6 +344,17 @@ def run_lengths(segment: bytes) -> bytes:
     return struct.pack("<16I", 2, 64, 64 + len(segment), *[0] * 13) + segment * 2
 
 
+def test_run_lengths_that_look_like_the_start_of_another_stream_are_read() -> None:
+    dataset = pydicom.dcmread(io.BytesIO(real("RG1_UNCR.dcm")))
+    plain = decode(real("RG1_UNCR.dcm")).pixels
+    dataset.compress(RLELossless)
+    # This radiograph's run lengths hold what JPEG 2000 begins with.
+    assert b"\xff\x4f\xff\x51" in dataset.PixelData
+    packed = io.BytesIO()
+    dataset.save_as(packed)
+    assert np.array_equal(decode(packed.getvalue()).pixels, plain)
+
+
 def test_run_lengths_that_unpack_to_too_much_are_refused() -> None:
     assert decode(dicom(encapsulate([run_lengths(b"\x81\x07" * 32)]), RLELossless)).pixels.shape == (64, 64)
     with pytest.raises(Unreadable, match="contradicts itself"):
