@@ -85,6 +85,10 @@ def document(result: dict[str, Any]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
         *(_accuracy(name, row, result["reference_auc"]) for name, row in measured.items()),
         "",
+        *_choice(measured),
+        "Not tried: ONNX Runtime with threads that spin, which may be a little quicker on a quiet machine, and "
+        "OpenVINO's own quantiser (nncf), which did not run with these versions; its int8 here is ONNX Runtime's.",
+        "",
         "## A folder of JPEG files",
         "",
         f"{archive['pictures']} files, three times. Bare engines: OpenCV decodes in two threads, the network takes "
@@ -152,6 +156,20 @@ def _accuracy(name: str, row: dict[str, Any], reference: float) -> str:
     if row["heatmap"] == ways.GRADIENT:
         verdict = "not a form"
     return f"| {name} | {row['heatmap']} | {scores} | {rank} | {verdict} |"
+
+
+def _choice(measured: dict[str, Any]) -> list[str]:
+    """Why the quickest form that keeps AUC and heatmaps is not the one that ships."""
+    int8, own = measured.get(ways.FULL_INT8, {}), measured.get(ways.BARE, {})
+    if "score_difference" not in int8 or "score_difference" not in own:
+        return []
+    return [
+        "What ships is not the full int8 form, although it may be: one score in it moves by "
+        f"{int8['score_difference']:.2g} where none moves by more than {own['score_difference']:.2g} now, and the "
+        "card's figures, the operating points and the input check belong to the file that ships. Shipping it asks for "
+        "all of them anew, on all validation pictures.",
+        "",
+    ]
 
 
 def _dicom(kind: str, one: dict[str, Any]) -> str:
