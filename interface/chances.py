@@ -129,7 +129,7 @@ def people(counts: Counts) -> Option:
     hidden = {"type": "value", "show": False}
     return {
         "animation": False,
-        "legend": {"top": 0, "left": 0},
+        "legend": {"top": 0, "left": 0, "itemWidth": 14},
         "grid": {"left": 6, "right": 6, "top": 76, "bottom": 6},
         "xAxis": hidden | {"min": -1, "max": ACROSS},
         "yAxis": hidden | {"min": -1, "max": math.ceil(PEOPLE / ACROSS), "inverse": True},
@@ -148,7 +148,8 @@ def nomogram(sensitivity: float, specificity: float, prevalence: float) -> Optio
     before = _log_odds(prevalence)
     series: list[Option] = [
         _scale(0, [(-_log_odds(p), _share(p)) for p in _TICKS], "left"),
-        _scale(1, [(math.log(r) / 2, f"{r:g}") for r in _RATIOS], "right"),
+        # This scale is half as long as the others, so only every third of its marks has room for its number.
+        _scale(1, [(math.log(r) / 2, f"{r:g}" if math.log10(r) % 1 == 0 else "") for r in _RATIOS], "right"),
         _scale(2, [(_log_odds(p), _share(p)) for p in _TICKS], "right"),
     ]
     for name, ratio, colour, symbol in zip(
@@ -175,8 +176,15 @@ def nomogram(sensitivity: float, specificity: float, prevalence: float) -> Optio
     return {
         "animation": False,
         "legend": {"top": 0, "left": 0, "data": [tr("positive result"), tr("negative result")]},
-        "grid": {"left": 56, "right": 56, "top": 40, "bottom": 30},
-        "xAxis": {"type": "category", "data": names, "axisTick": {"show": False}, "boundaryGap": False},
+        "grid": {"left": 56, "right": 56, "top": 40, "bottom": 44},
+        "xAxis": {
+            "type": "category",
+            "data": names,
+            "axisTick": {"show": False},
+            "boundaryGap": False,
+            # In two lines on a phone, where ECharts would leave out the one in the middle.
+            "axisLabel": {"interval": 0, "width": 80, "overflow": "break"},
+        },
         "yAxis": {"type": "value", "show": False, "min": -7.5, "max": 7.5},
         "series": series,
     }

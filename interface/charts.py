@@ -53,7 +53,11 @@ def gradients(traces: Sequence[Trace], names: dict[str, str]) -> Option:
             "nameGap": 28,
             "max": traces[0].layers[-1],
         },
-        "yAxis": {"type": "value", "axisLabel": {"formatter": "10^{value}"}, "minInterval": 1},
+        "yAxis": {
+            "type": "value",
+            "axisLabel": {"formatter": "10{up|{value}}", "rich": {"up": {"fontSize": 9, "padding": [0, 0, 8, 1]}}},
+            "minInterval": 1,
+        },
         "series": series,
     }
 
@@ -69,12 +73,12 @@ def cells(values: NDArray[np.floating]) -> Option:
     data = []
     for y in range(height):
         for x in range(width):
-            strength = float(values[y, x]) / largest
+            shade = _shade(float(values[y, x]) / largest)
             data.append(
                 {
                     "value": [x, y, round(float(values[y, x]), 3)],
-                    "itemStyle": {"color": _shade(strength)},
-                    "label": {"color": "#ffffff" if abs(strength) > 0.55 else "#17232b"},
+                    "itemStyle": {"color": shade},
+                    "label": {"color": ink(shade)},
                 }
             )
     axis = {"type": "category", "axisLabel": {"show": False}, "axisTick": {"show": False}, "axisLine": {"show": False}}
@@ -188,6 +192,7 @@ def intervals(figures: Sequence[dict[str, Any]], reference: float) -> Option:
         "legend": {
             "top": 0,
             "left": 0,
+            "itemWidth": 14,
             "data": [role for role, _, _ in roles if any(s.get("name") == role for s in series)],
         },
         "grid": {"left": 8, "right": 28, "top": 56, "bottom": 8, "containLabel": True},
@@ -205,6 +210,17 @@ def _shade(strength: float) -> str:
     end = np.array([0, 92, 150] if strength > 0 else [173, 80, 0])
     red, green, blue = np.rint(255 + (end - 255) * min(abs(strength), 1)).astype(int).tolist()
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def ink(shade: str) -> str:
+    """White or near black, whichever stands out more against a colour (relative luminance, WCAG 2.2).
+
+    Args:
+        shade: "#rrggbb".
+    """
+    shares = np.array([int(shade[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return "#ffffff" if linear @ [0.2126, 0.7152, 0.0722] < 0.21 else "#17232b"
 
 
 def _finite(value: Any) -> bool:

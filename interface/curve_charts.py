@@ -72,4 +72,8 @@ def shares(trainings: Sequence[Training], names: Mapping[str, str]) -> Option:
         )
         for number, one in enumerate(trainings)
     ]
-    return axes(lines, "step of training", "size of F(x) (x = 1)", x_max=trainings[0].steps[-1], y_min=0)
+    option = axes(lines, "step of training", "size of F(x) (x = 1)", x_max=trainings[0].steps[-1], y_min=0)
+    # Three names, which a phone has room for one under the other.
+    option["legend"] |= {"type": "plain"}
+    option["grid"] |= {"top": 72}
+    return option

@@ -54,7 +54,7 @@ def _confusion(evidence: Selection, row: dict[str, Any]) -> Chart:
                 {
                     "value": [x, y, count],
                     "itemStyle": {"color": _shade(strength)},
-                    "label": {"color": "#ffffff" if strength > 0.55 else "#17232b"},
+                    "label": {"color": charts.ink(_shade(strength))},
                 }
             )
     bare: Option = {"type": "category", "axisTick": {"show": False}}
@@ -106,7 +106,7 @@ def _robustness(evidence: Selection) -> list[Chart]:
     for name in dict.fromkeys(row["set"] for row in rows):
         own = sorted((row for row in rows if row["set"] == name), key=lambda row: -row["value"])[:12]
         labels = [f"{row['kind']}, {row['setting']}" for row in own]
-        option = {
+        option: Option = {
             "animation": False,
             "tooltip": {"trigger": "item", "valueFormatter": "percent"},
             "grid": {"left": 8, "right": 24, "top": 8, "bottom": 36, "containLabel": True},
@@ -115,6 +115,9 @@ def _robustness(evidence: Selection) -> list[Chart]:
             "yAxis": {"type": "category", "data": labels, "inverse": True},
             "series": [{"type": "bar", "data": [row["value"] for row in own], "itemStyle": {"color": COLOURS[0]}}],
         }  # fmt: skip
+        # On a phone the names would leave no room for the bars.
+        names: Option = {"axisLabel": {"width": 130, "overflow": "break", "lineHeight": 11, "fontSize": 9}}
+        option = {"baseOption": option, "media": [{"query": {"maxWidth": 480}, "option": {"yAxis": names}}]}
         worst = "; ".join(f"{label} {100 * row['value']:.0f} %" for label, row in zip(labels, own, strict=True))
         caption = (
             f"**{words.plain(name)}**: the {len(own)} changes that move most decisions. {origin('robustness', own)}"

@@ -112,7 +112,7 @@ def weight_decay() -> None:
     needed, useless, plain = runs
     st.echarts_chart(
         curve_charts.shares(runs, BLOCKS),
-        height=320,
+        height=340,
         renderer="svg",
         alt=f"With a weight decay of {strength:g} the branch of the needed block ends at {needed.last:.2f} of its "
         f"input's size, that of the useless one at {useless.last:.2f}, the plain layers at {plain.last:.2f}.",

@@ -82,8 +82,7 @@ def read_uploads(key: str) -> None:
     """
     from interface import session
 
-    # After a lost connection some are only names: their content went with it.
-    files = [file for file in st.session_state[key] or [] if isinstance(file, UploadedFile)]
+    files = still_there(st.session_state[key])
     try:
         reader = loading.reader()
     except BundleError:
@@ -94,6 +93,14 @@ def read_uploads(key: str) -> None:
             st.session_state.chosen = new[0]
     finally:
         forget_uploads(files)  # also where the visitor went away while the files waited for their turn
+
+
+def still_there(files: Sequence[object] | None) -> list[UploadedFile]:
+    """The files of an uploader without those that are only names.
+
+    The content is gone after a lost connection, and when a click during a reading has Streamlit call `on_change` again.
+    """
+    return [file for file in files or () if isinstance(file, UploadedFile)]
 
 
 def forget_uploads(files: Sequence[UploadedFile]) -> None:

@@ -77,8 +77,6 @@ class Viewer {
   }
 
   update(sent) {
-    this.root.hidden = !sent;
-    if (!sent) return;
     const data = JSON.parse(sent.content);
     this.root.lang = data.language;
     this.keys = data.words[KEYS] ?? KEYS;

@@ -66,6 +66,8 @@ LABELS = (
 )
 
 _FILES = Path(__file__).parent
+# Of its own, because the viewer takes its place on the page before its pictures are there.
+_prepare = st.components.v2.component("chest_xray_viewer_prepared", html="<i hidden></i>", js="export default () => {}")
 _mount = st.components.v2.component(
     "chest_xray_viewer",
     html=(_FILES / "viewer.html").read_text(encoding="utf-8"),
@@ -94,8 +96,10 @@ class Panel:
 
 
 def prepare() -> None:
-    """Let the browser fetch what shows pictures while its visitor looks for a file; nothing is to be seen."""
-    _mount(key="viewer_prepared")
+    """Let the browser fetch what shows a reading while its visitor looks for a file; nothing is to be seen."""
+    _prepare(key="viewer_prepared")
+    # The score bars are of another part of Streamlit's that comes when it is first asked for; this draws nothing.
+    st.html("<style></style>")
 
 
 def show(panels: Sequence[Panel], shown: str, key: str = "viewer") -> None:

@@ -54,6 +54,7 @@ with st.container(width=WIDTH):
     )
     st.header(tr("How to cite"), anchor=False)
     st.markdown(tr("With the version, because figures belong to one network:"))
-    st.code(f"Chest X-ray reader, version {__version__}, network {card.title} (SHA-256 {card.sha256[:16]}).", None)
+    cited = f"Chest X-ray reader, version {__version__}, network {card.title} (SHA-256 {card.sha256[:16]})."
+    st.code(cited, None, wrap_lines=True)
     st.header(tr("Versions"), anchor=False)
     st.markdown(versions(card.title))

@@ -31,7 +31,7 @@ def uploader(card: Card) -> None:
     count = st.session_state.setdefault("batch_uploads", 0)
 
     def take() -> None:
-        files = st.session_state[f"batch_{count}"] or []
+        files = view.still_there(st.session_state[f"batch_{count}"])
         fitting, total = [], 0
         for file in files:
             total += file.size
@@ -183,7 +183,11 @@ def montage(read: list[batch.Row]) -> None:
     st.subheader(tr("Heatmaps"))
     shown = sorted(read, key=lambda row: -max(row.record["scores"].values()))[:TILES]
     told = [f"{row.name}: {words.decision_name(row.record['decision'])}" for row in shown]
-    st.image([row.tile for row in shown], caption=told, width=160, alt=told)
+    with st.container(horizontal=True):
+        for row, text in zip(shown, told, strict=True):
+            # A column of 160 pixels each, so that a long name does not widen it.
+            with st.container(width=160):
+                st.image(row.tile, caption=text, alt=text)
     if len(read) > TILES:
         st.caption(tr("The {most} with the highest scores of {count}; the ZIP has all.", most=TILES, count=len(read)))
 

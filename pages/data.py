@@ -66,7 +66,9 @@ def overview(card: Card, used: list[dict[str, Any]]) -> None:
         for source in used
     ]
     heads = [tr("Set of pictures"), *(words.class_name(one) for one in card.classes)]
-    st.markdown(words.table(heads, rows, tuple(range(1, len(heads)))))
+    # In a row that scrolls, because in some languages the heads are wider than a phone.
+    with st.container(horizontal=True, wrap=False):
+        st.markdown(words.table(heads, rows, tuple(range(1, len(heads)))))
     learned = ", ".join(words.plain(source.get("source", "")) for source in used if sources.is_learned_from(source))
     st.caption(tr("Pictures by class, as counted in the card. The network learned from: {names}.", names=learned))
 

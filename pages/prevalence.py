@@ -80,6 +80,8 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
         tr("A negative result is right in"), percent(npv.value), border=True, help=tr("Negative predictive value")
     )
     right.caption(shown(npv))
+    # Columns of their own, so that on a phone both figures come before the charts.
+    left, right = st.columns(2, gap="medium")
     counts = chances.count(sensitivity.value, specificity.value, prevalence)
     positive = counts.ill_positive + counts.well_positive
     with left:

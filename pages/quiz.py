@@ -35,10 +35,12 @@ def bring(card: Card) -> None:
     st.markdown(tr(HOW))
     known = ", ".join(words.class_name(name) for name in card.classes)
     st.caption(tr("Labels that this network knows: {labels}.", labels=known))
-    files = st.file_uploader(
-        tr("Radiographs with their labels: pictures and a CSV, or a ZIP"),
-        accept_multiple_files=True,
-        key=f"quiz_files_{st.session_state.setdefault('quiz_uploads', 0)}",
+    files = view.still_there(
+        st.file_uploader(
+            tr("Radiographs with their labels: pictures and a CSV, or a ZIP"),
+            accept_multiple_files=True,
+            key=f"quiz_files_{st.session_state.setdefault('quiz_uploads', 0)}",
+        )
     )
     if files and st.button(tr("Begin"), icon=":material/play_arrow:", key="quiz_begin"):
         with st.status(tr("Reading the pictures")) as status:

@@ -62,8 +62,15 @@ def uploader() -> None:
     with right:
         if st.button(tr("Try a sample radiograph"), icon=":material/radiology:", width="stretch", key="try_sample"):
             view.read_sample()
-        if shelf.items:
-            st.button(tr("Forget all"), icon=":material/delete:", width="stretch", key="forget", on_click=forget)
+        # There before it is of use, so that nothing moves when a reading comes.
+        st.button(
+            tr("Forget all"),
+            icon=":material/delete:",
+            width="stretch",
+            key="forget",
+            on_click=forget,
+            disabled=not shelf.items,
+        )
     if shelf.left_out:
         st.warning(
             tr(
@@ -86,9 +93,13 @@ def forget() -> None:
 def results() -> None:
     """Everything about the chosen picture; a choice in it runs this part alone, and never the network."""
     shelf = view.shelf()
+    # Places that stay: what a first visit shows would be pushed down by a reading before Streamlit takes it away.
+    first, refused = st.empty(), st.container()
     if not shelf.items:
-        first_visit()
-    refusals(shelf.refusals())
+        with first.container():
+            first_visit()
+    with refused:
+        refusals(shelf.refusals())
     readings = shelf.readings()
     if not readings:
         return
@@ -97,7 +108,8 @@ def results() -> None:
 
     reader = view.reader_or_stop()
     point = points.chosen(reader.bundle.card)
-    item, other = choose({key: result.at(item, reader.bundle.card, point) for key, item in readings.items()})
+    with st.container():
+        item, other = choose({key: result.at(item, reader.bundle.card, point) for key, item in readings.items()})
     result.show(item, other, reader)
 
 

@@ -126,7 +126,9 @@ def test_a_link_works_for_the_first_visitor_of_a_server(chromium: Browser, tmp_p
         visitor.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/batch", "/how_it_works", "/prevalence", "/card", "/data"])
+@pytest.mark.parametrize(
+    "path", ["/", "/batch", "/how_it_works", "/prevalence", "/card", "/data", "/evidence?section=Per+source"]
+)
 def test_a_phone_need_not_scroll_sideways(chromium: Browser, server: Server, path: str) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     phone = context.new_page()
@@ -141,6 +143,7 @@ def test_a_phone_need_not_scroll_sideways(chromium: Browser, server: Server, pat
             "/how_it_works": "Grad-CAM by hand",
             "/prevalence": "Before and after",
             "/data": "A picture to try",
+            "/evidence?section=Per+source": "Test pictures of the sources it learned from",
         }
         phone.get_by_role("heading", name=last.get(path, "Licence")).wait_for()
     main = phone.get_by_test_id("stMain")

@@ -40,7 +40,8 @@ def test_first_visit_says_what_it_is_and_is_not(app: AppTest) -> None:
     assert not app.exception
     assert "not a medical device" in said(app)
     assert not viewed(app)
-    assert [button.label for button in app.button] == ["I understand", "Try a sample radiograph"]
+    assert [button.label for button in app.button] == ["I understand", "Try a sample radiograph", "Forget all"]
+    assert app.button(key="forget").disabled
 
 
 def test_the_notice_waits_for_nobody_and_goes_for_good(app: AppTest, picture: Picture) -> None:
