@@ -38,6 +38,7 @@ bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/re
 	$(TEST) -m benchmarks.reading $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 	$(TEST) -m benchmarks.memory
 	$(TEST) -m benchmarks.server
+	$(TEST) -m benchmarks.page
 	$(TEST) -m benchmarks.cloud
 	$(TEST) -m benchmarks.crowd --readings 5000
 	$(TEST) -m benchmarks.replicas

@@ -14,6 +14,8 @@ MEASURED_BY = {
     "fuzz": "make fuzz",
     "memory": "python -m benchmarks.memory",
     "server": "python -m benchmarks.server",
+    "replicas": "python -m benchmarks.replicas",
+    "page": "python -m benchmarks.page",
 }
 # What breaks, what happens then, and the test that breaks it.
 CASES = (
@@ -70,7 +72,7 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     Returns:
         The text, with a line break at its end.
     """
-    crowd, fuzz, memory, server = (results[name] for name in MEASURED_BY)
+    crowd, fuzz, memory, server, replicas, page = (results[name] for name in MEASURED_BY)
     machine = crowd["machine"]
     lines = [
         "# Reliability",
@@ -115,6 +117,25 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
         command("crowd"),
         "",
+        "## One replica and two",
+        "",
+        f"{replicas['what'][0].upper()}{replicas['what'][1:]}. Two read {replicas['second_replica_adds']:g} times as "
+        "many pictures a second as one: they share the machine's cores, and each has a line of its own.",
+        "",
+        *targets(replicas),
+        "",
+        "| Replicas | Class | Seconds from file to reading: median, 95 %, longest | Readings a second, all classes | "
+        "Servers together, MB: highest |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {count} | {number} | {times(one)} | {replicas['readings_a_second'][count]:g} | "
+            f"{max(one['resident_mb_before_and_after_each_picture']):.0f} |"
+            for count, classes in replicas["classes"].items()
+            for number, one in enumerate(classes, 1)
+        ),
+        "",
+        command("replicas"),
+        "",
         "## Damaged files",
         "",
         f"{fuzz['inputs']:,} files of every format, damaged at random: {fuzz['outcomes']['radiograph']:,} could still "
@@ -132,6 +153,32 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         *targets(server)[2:],
         "",
         f"{command('memory')} {command('server')}",
+        "",
+        "## From the upload to the answer",
+        "",
+        f"{page['what'][0].upper()}{page['what'][1:]}.",
+        "",
+        *targets(page),
+        "",
+        "| File | Upload to decision, ms: median (10 % to 90 %) | Upload to heatmap, ms | Choice of file to decision, ms "
+        "|",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {file} | {span(found['upload_to_decision'])} | {span(found['upload_to_picture_with_heatmap'])} "
+            f"| {span(found['choice_of_file_to_decision'])} |"
+            for file, found in page["milliseconds"].items()
+        ),
+        "",
+        "| Width, pixels | File | Layout shift during the reading | with what follows the choice of the file |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {width} | {file} | {one['during_the_reading']:.2f} "
+            f"| {one['with_what_follows_the_choice_of_the_file']:.2f} |"
+            for width, files in page["cumulative_layout_shift_by_width"].items()
+            for file, one in files.items()
+        ),
+        "",
+        command("page"),
         "",
         "## When something breaks",
         "",
@@ -155,6 +202,11 @@ def targets(result: dict[str, Any]) -> list[str]:
 def times(one: dict[str, Any]) -> str:
     """Median, 95th percentile and maximum of a class."""
     return ", ".join(f"{one['reading_seconds'][name]:.2f}" for name in ("p50", "p95", "p100"))
+
+
+def span(one: dict[str, Any]) -> str:
+    """Median and the middle four fifths."""
+    return f"{one['median']:.0f} ({one['p10']:.0f} to {one['p90']:.0f})"
 
 
 def command(name: str) -> str:
