@@ -160,8 +160,8 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
         *targets(page),
         "",
-        "| File | Upload to decision, ms: median (10 % to 90 %) | Upload to heatmap, ms | Choice of file to decision, ms "
-        "|",
+        "| File | Upload to decision, ms: median (10 % to 90 %) | Upload to heatmap, ms "
+        "| Choice of file to decision, ms |",
         "| --- | --- | --- | --- |",
         *(
             f"| {file} | {span(found['upload_to_decision'])} | {span(found['upload_to_picture_with_heatmap'])} "

@@ -116,7 +116,9 @@ def _starting_weights(settings: Settings) -> dict[str, str]:
         # A run that goes on from an earlier run: the origin is the earlier one's.
         origin = _starting_weights(Settings.read(earlier))
         return origin | {
-            "continued": f"{origin.get('continued', '')} fine-tuned by an earlier run, {path.parent.name};".strip()
+            "continued": "; ".join(
+                filter(None, (origin.get("continued"), f"fine-tuned by an earlier run, {path.parent.name}"))
+            )
         }
     return STARTING_WEIGHTS.get(
         path.name, {"name": path.name, "origin": "a file of the user", "licence": "its owner's"}
