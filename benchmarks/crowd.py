@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     time.sleep(options.pause)
                 classes.append(hold_class(server, options.sessions, options.pictures, tally, lambda: _resident(server)))
             steady = _steady(server, options.readings, tally) if options.readings else None
-        # The first opening checks its sum, the second loads it.
-        loads = watch.read(MODEL_FILE) / 2
+        # Its sum is checked and it is loaded with one opening.
+        loads = watch.read(MODEL_FILE)
         traces = server.log.read_text(errors="replace").count("Traceback")
     content = {
         "what": f"{options.sessions} sessions at once, each uploads and reads {options.pictures} different radiographs "
@@ -184,7 +184,7 @@ def _read(visitor: Visitor, name: str, pixels: NDArray[np.uint8], tally: Tally) 
 
 
 def _targets(
-    tally: Tally, traces: int, classes: list[dict[str, Any]], steady: dict[str, Any] | None, loads: float
+    tally: Tally, traces: int, classes: list[dict[str, Any]], steady: dict[str, Any] | None, loads: int
 ) -> dict[str, Any]:
     peaks = [max(one["resident_mb_before_and_after_each_picture"]) for one in classes]
     highest = max(*peaks, *(steady["resident_mb"] if steady else ()), 0.0)
