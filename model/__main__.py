@@ -102,19 +102,19 @@ def _records(
 ) -> Iterator[report.Record]:
     """Read what has no line yet; counts in `met` the pictures, read now or before."""
 
-    def left() -> Iterator[tuple[sources.Place, Load]]:
-        found = with_progress(command_line.paths(options), sys.stderr)
-        for path, load in chain.from_iterable(map(sources.unpacked, found)):
-            met["pictures"] += 1
-            if not kept.take(path):
-                yield path, load
+    def is_left(path: sources.Place) -> bool:
+        met["pictures"] += 1
+        return not kept.take(path)
+
+    found = with_progress(command_line.paths(options), sys.stderr)
+    left = chain.from_iterable(sources.unpacked(path, is_left) for path in found)
 
     def work(load: Load) -> tuple[Reading, Radiograph | None]:
         reading, radiograph = read_file(load, reader, options.operating_point)
         # Decoded pictures are large: none waits for its turn that nobody draws.
         return reading, radiograph if options.heatmaps else None
 
-    for path, (reading, radiograph) in in_order(left(), work, AT_ONCE):
+    for path, (reading, radiograph) in in_order(left, work, AT_ONCE):
         record = {"path": str(path), **reading.to_dict()}
         if radiograph:
             positive = reader.bundle.card.positive

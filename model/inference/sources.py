@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -119,30 +119,36 @@ def _open_table(path: Place) -> TextIO:
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def unpacked(path: Place) -> Iterator[tuple[Place, archive.Load]]:
+def unpacked(path: Place, wanted: Callable[[Place], bool] | None = None) -> Iterator[tuple[Place, archive.Load]]:
     """The file, or the files in a ZIP archive as if it were a folder.
 
     Args:
         path: as `files` gives it.
+        wanted: asked about each path in turn; of an archive only these are unpacked. None for all.
 
     Yields:
         A path, and the function that gives the content; it raises Unreadable with a sentence, or RemoteError where a
         storage does not answer.
     """
+    wanted = wanted or (lambda _: True)
     try:
         file = _open(path)
     except OSError:
         file = io.BytesIO()  # `_load` says why
     except RemoteError as error:
         # Told when the file is asked for: whoever has read it before does not ask.
-        yield path, partial(_raise, error)
+        if wanted(path):
+            yield path, partial(_raise, error)
         return
     with file:
         if not archive.is_archive(_start(file)):
-            yield path, partial(remote.load, path) if isinstance(path, RemoteFile) else partial(_load, path)
+            if wanted(path):
+                yield path, partial(remote.load, path) if isinstance(path, RemoteFile) else partial(_load, path)
             return
         for name, load in archive.members(path.name, file):
-            yield path if name == path.name else path / name, _unpack(load)
+            member = path if name == path.name else path / name
+            if wanted(member):
+                yield member, _unpack(load)
 
 
 def _unpack(load: archive.Load) -> archive.Load:
