@@ -10,22 +10,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from scripts.screenshots import LAST_HEADINGS
 from scripts.serving import Server
 from tests.browser.conftest import PATIENCE
 
 pytestmark = pytest.mark.browser
 # Page -> its last heading: when it is there the page is.
-PAGES = {
-    "read": "COVID-19 pattern: ",
-    "batch": "Batch",
-    "how_it_works": "Grad-CAM by hand",
-    "prevalence": "Before and after",
-    "quiz": "Quiz",
-    "evidence": "Evidence",
-    "data": "A picture to try",
-    "card": "Licence",
-    "about": "Versions",
-}
+PAGES = {"read": "COVID-19 pattern: ", **LAST_HEADINGS}
 # What has to be opened on the first page, and what is seen then.
 CLOSED = (("New here?", "Step 1 of"), ("What would change the answer?", "Lungs covered"))
 WIDTH = 1280

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from scripts import serving
+from scripts.screenshots import LAST_HEADINGS
 from scripts.serving import Server
 
 pytestmark = pytest.mark.browser
@@ -138,14 +139,8 @@ def test_a_phone_need_not_scroll_sideways(chromium: Browser, server: Server, pat
         phone.get_by_role("button", name="Try a sample radiograph").click()
         phone.get_by_alt_text(OVERLAY).wait_for()
     else:
-        last = {
-            "/batch": "Batch",
-            "/how_it_works": "Grad-CAM by hand",
-            "/prevalence": "Before and after",
-            "/data": "A picture to try",
-            "/evidence?section=Per+source": "Test pictures of the sources it learned from",
-        }
-        phone.get_by_role("heading", name=last.get(path, "Licence")).wait_for()
+        section = {"evidence?section=Per+source": "Test pictures of the sources it learned from"}
+        phone.get_by_role("heading", name=(LAST_HEADINGS | section)[path[1:]]).wait_for()
     main = phone.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1
     context.close()
