@@ -45,7 +45,7 @@ def look(model: bytes, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         raise ValueError(f"expected an image of shape {tuple(given['shape'])}, got {image.shape}")
     interpreter.set_tensor(given["index"], np.ascontiguousarray(image, dtype=np.float32))
     interpreter.invoke()
-    return [interpreter.get_tensor(one["index"])[0] for one in wanted]
+    return [_numbers(interpreter.get_tensor(one["index"])[0], one) for one in wanted]
 
 
 def with_outputs(model: bytes, more: list[int]) -> bytes:
@@ -75,13 +75,21 @@ def with_outputs(model: bytes, more: list[int]) -> bytes:
     return b"".join([model[:place], struct.pack("<I", moved), model[place + 4 :], padding, added])
 
 
+def _numbers(values: NDArray[Any], described: dict[str, Any]) -> NDArray[np.float32]:
+    """Values as they are meant: those that are kept in 8 bits have one scale and one zero."""
+    if values.dtype == np.float32:
+        return values
+    scale, zero = described["quantization"]
+    return np.asarray((values.astype(np.float32) - zero) * scale, np.float32)
+
+
 def _last_of_each_size(details: list[dict[str, Any]], side: int) -> list[dict[str, Any]]:
     """The last values of every size that the picture is halved to; padded ones have other sizes."""
     found: dict[int, dict[str, Any]] = {}
     # The class maps at the end are as large as the last stage; what it hands on has far more channels.
     for one in details:
         shape = tuple(one["shape"])
-        if len(shape) == 4 and shape[0] == 1 and shape[1] == shape[2] and one["dtype"] is np.float32:
+        if len(shape) == 4 and shape[0] == 1 and shape[1] == shape[2] and one["dtype"] in (np.float32, np.int8):
             height, channels = int(shape[1]), int(shape[3])
             halved = 1 < height < side and side % height == 0
             if halved and (height not in found or channels >= found[height]["shape"][3]):

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -16,13 +15,11 @@ from tqdm import tqdm
 
 from model.inference import bundle as shipped
 from model.inference.radiograph import decode
-from model.training import cards, conversion, evaluation, figures, network, runs
+from model.training import cards, evaluation, figures, forms, full_int8, network, runs
 from model.training.batches import make_weights
 from model.training.dataset import Checked
 from model.training.gradcam import gradcam
 
-# int8-stored weights are shipped where no score on validation moves by more than this, else float16 ones.
-LARGEST_MOVE = 0.01
 COMPARED = 128
 ABSTAIN = 0.185
 
@@ -80,14 +77,15 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
     with tempfile.TemporaryDirectory(dir=_parent(out)) as scratch:
         staged = Path(scratch) / "bundle"
         staged.mkdir()
-        found = _convert(model, staged, card, data, validation)
-        card["architecture"]["weights_stored_as"] = found.storage.name
+        found = _choose_form(model, staged, card, data, validation)
+        card["architecture"]["weights_stored_as"] = found.form
         step = max(1, len(validation) // COMPARED)
         card["export"] = {
             "compared_with": "Keras float32 with the weights that training ended with, on every validation picture",
             "pictures": len(validation),
             "largest_score_difference": round(found.largest, 6),
             "mean_score_difference": round(found.mean, 6),
+            "auc_lost": round(found.auc_lost, 5),
             "gradcam": _compare_maps(model, validation[::step][:COMPARED], found.maps[::step][:COMPARED]),
         }
         reader = shipped.load(staged)
@@ -99,9 +97,7 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
         seal(card, staged)
         shipped.load(staged)
         swap(staged, out)
-    print(
-        f"bundle in {out}: {(out / 'model.tflite').stat().st_size / 1e6:.1f} MB, weights stored as {found.storage.name}"
-    )
+    print(f"bundle in {out}: {(out / 'model.tflite').stat().st_size / 1e6:.1f} MB, weights stored as {found.form}")
     print(f"largest score difference from Keras on {len(validation)} pictures: {found.largest:.5f}")
     for figure in card["figures"]:
         print(
@@ -124,40 +120,26 @@ def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, len(bundle.card.classes)))
 
 
-@dataclass(frozen=True)
-class _Converted:
-    """What a converted file gives on N validation pictures, and how far its scores are from Keras'."""
+def _choose_form(model: keras.Model, staged: Path, card: dict, data: Checked, validation: np.ndarray) -> forms.Found:
+    """Write the form that is shipped; `model` may end with rounded kernels."""
 
-    storage: conversion.Storage
-    logits: np.ndarray
-    maps: np.ndarray
-    largest: float
-    mean: float
-
-
-def _convert(model: keras.Model, staged: Path, card: dict, data: Checked, pictures: np.ndarray) -> _Converted:
-    """Write the fastest form that keeps the calibrated scores; `model` ends with the kernels that it has."""
-    expected = model.predict(pictures, batch_size=16, verbose=0)
-    labels, weights = _judged_by(data)
-    temperature = evaluation.fit_temperature(expected, labels, weights)
-    exact = conversion.convert(network.with_maps(model))
-    network.round_to_int8(model)
-    rounded = conversion.convert(network.with_maps(model))
-    for storage in conversion.STORAGES:
-        stored = conversion.store(rounded if storage.bits == 8 else exact, storage)
-        (staged / "model.tflite").write_bytes(stored)
+    def write(content: bytes) -> shipped.Bundle:
+        (staged / "model.tflite").write_bytes(content)
         seal(card, staged)
-        reader = shipped.load(staged)
-        outputs = [reader.run(picture[None]) for picture in tqdm(pictures, storage.name, disable=None)]
-        logits = np.stack([o.logits for o in outputs])
-        moved = np.abs(evaluation.scores_of(logits, temperature) - evaluation.scores_of(expected, temperature))
-        found = _Converted(
-            storage, logits, np.stack([o.maps for o in outputs]), float(moved.max()), float(moved.mean())
-        )
-        print(f"weights stored as {storage.name}: largest score difference {found.largest:.5f}", flush=True)
-        if found.largest < LARGEST_MOVE:
-            return found
-    raise ExportError(f"The converted network's scores differ from Keras by {found.largest:.3f}: it is not written.")
+        return shipped.load(staged)
+
+    def calibrating() -> np.ndarray:
+        learned = data.indices("train") if len(data.indices("train")) else data.indices("validation")
+        chosen = np.random.default_rng(0).permutation(learned)[: full_int8.CALIBRATED_ON]
+        return read_pictures(data, chosen, card["input"]["size"])
+
+    labels, weights = _judged_by(data)
+    sources = np.array([data.records[i].source for i in data.indices("validation")])
+    judged = forms.Judged(validation, labels, weights, sources, data.classes.index(card["positive_class"]))
+    found = forms.choose(model, write, calibrating, judged)
+    if found is None:
+        raise ExportError("No form of the converted network gives the scores that Keras gives: it is not written.")
+    return found
 
 
 def _judged_by(data: Checked) -> tuple[np.ndarray, np.ndarray]:
