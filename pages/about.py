@@ -12,7 +12,10 @@ from interface.language import mark, tr
 from model import __version__
 
 PRIVACY = (
-    mark("A picture is read in the memory of the server that shows this page; nothing is sent anywhere else."),
+    mark(
+        "A picture is read in the memory of the server that shows this page; nothing of it is sent anywhere else. The "
+        "server asks another place only for a picture of the gallery, when somebody presses its button."
+    ),
     mark("It is never written to disk, to a log or to a cache, and neither are its file name and DICOM tags."),
     mark("Nobody but you sees it: sessions share the network and nothing else."),
     mark("It is forgotten when you close the page or press *Forget all*; a batch likewise."),

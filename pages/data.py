@@ -1,4 +1,4 @@
-"""Data: where each picture came from that the network learned from or was measured on, and what is wrong with them."""
+"""Data: where each picture came from that the network learned from or was measured on, what is wrong, and a gallery."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from interface import evidence, sources, view, words
+from interface import evidence, gallery, gallery_cards, sources, view, words
 from interface.language import mark, tr
 from model.inference.card import Card
 
@@ -44,8 +44,8 @@ TOGETHER = mark(
 )
 TOLD_APART = mark("This network's features tell which collection a picture came from, among pictures of one class:")
 TRY = mark(
-    "This app fetches nothing from the internet. Open the page below, save one frontal radiograph of an adult as PNG "
-    "or JPEG, and drop it on the page *Read*; whoever shows it has to give the credit."
+    "Radiographs of people with COVID-19 stand on the page below, under a licence that asks for the credit alone. Open "
+    "it, save one frontal radiograph as PNG, and drop it on the page *Read*; whoever shows it has to give the credit."
 )
 SAMPLE = mark("The sample radiograph on the page *Read* needs no download: it comes with the package pydicom-data.")
 OWN = mark(
@@ -155,4 +155,5 @@ with st.container(width=WIDTH):
     # What is known is known of these; whoever trains on pictures of their own knows theirs.
     if any(str(source.get("source")) in sources.COLLECTIONS for source in used):
         biases(card)
+    gallery_cards.show(gallery.listed())
     to_try()

@@ -1,0 +1,272 @@
+"""The gallery: what is listed, and a real server that answers well, wrongly, too much, too little or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from interface import gallery, gallery_cards, transfer
+from interface.gallery import Gallery, Picture
+from interface.transfer import Rules, Unfetched
+from scripts import pin_gallery
+from tests.conftest import ROOT
+from tests.inference.files import real
+
+HERE = "127.0.0.1"
+COMMIT = "0" * 40
+SILENCE = 0.3  # seconds
+RIGHT = bytes(range(256)) * 2000
+
+
+class Host(ThreadingHTTPServer):
+    """A real server of this machine.
+
+    Attributes:
+        files: by name.
+        asked: names that were asked for.
+        ended: set at the end of the test.
+    """
+
+    def __init__(self) -> None:
+        super().__init__((HERE, 0), Answers)
+        self.files = {"right": RIGHT, "wrong": RIGHT[:-1] + b"!", "longer": RIGHT + b"!", "shorter": RIGHT[:-1]}
+        self.asked: list[str] = []
+        self.ended = threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"http://{HERE}:{self.server_port}/{COMMIT}"
+
+
+class Answers(BaseHTTPRequestHandler):
+    """What the path asks for."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Host)
+        name = self.path.rsplit("/", 1)[-1]
+        self.server.asked.append(name)
+        if name == "silent":
+            self.server.ended.wait()
+        elif name == "elsewhere":
+            self._onwards(f"http://localhost:{self.server.server_port}/right")
+        elif name == "onwards":
+            self._onwards("/right")
+        elif name == "to_a_file":
+            self._onwards((ROOT / "README.md").as_uri())
+        elif name == "cut":
+            self._send(RIGHT[:-1000], len(RIGHT))
+        elif name in ("endless", "drip"):
+            self._flow(self.server.ended, *((RIGHT, 0.0) if name == "endless" else (b".", SILENCE / 10)))
+        elif name in self.server.files:
+            self._send(self.server.files[name], len(self.server.files[name]))
+        else:
+            self.send_error(404)
+
+    def _send(self, data: bytes, length: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        with suppress(OSError):  # who asked may have gone
+            self.wfile.write(data)
+
+    def _onwards(self, place: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", place)
+        self.end_headers()
+
+    def _flow(self, ended: threading.Event, data: bytes, pause: float) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while not ended.wait(pause):
+                self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: pytest shows what matters."""
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with Host() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.ended.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever proxy a machine has is no part of these tests."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+LOCAL = Rules(hosts=frozenset({HERE}), schemes=frozenset({"http"}), silence=SILENCE, patience=20)
+
+
+def picture(url: str) -> Picture:
+    """One whose file is RIGHT."""
+    return replace(gallery.listed()[0], url=url, sha256=hashlib.sha256(RIGHT).hexdigest(), bytes=len(RIGHT))
+
+
+def test_the_list_is_whole_and_every_sum_a_sum() -> None:
+    raw = json.loads(gallery.LIST.read_text(encoding="utf-8"))
+    pictures = gallery.listed()
+    assert len(raw) == len(pictures) > 0
+    assert len({one.sha256 for one in pictures}) == len({one.title for one in pictures}) == len(pictures)
+    for one in pictures:
+        assert re.fullmatch(r"[0-9a-f]{64}", one.sha256)
+        assert 0 < one.bytes <= gallery.MOST_BYTES
+        assert transfer.PUBLIC.allow(one.url) and pin_gallery.PINNED.search(one.url)
+        for url in (one.url, one.licence_url, one.page):
+            assert urlsplit(url).scheme == "https" and urlsplit(url).hostname
+        assert one.credit.strip() and one.licence.strip() and one.title.strip() and one.name
+        assert one.view in gallery_cards.VIEWS and one.label in gallery_cards.LABELS
+        assert not one.remark or one.remark in gallery_cards.REMARKS
+
+
+def test_the_listed_sums_are_those_of_the_files_that_pydicom_ships() -> None:
+    for one in gallery.listed():
+        if "pydicom-data" in one.url:
+            data = real(one.name)
+            assert (hashlib.sha256(data).hexdigest(), len(data)) == (one.sha256, one.bytes)
+
+
+def test_the_right_file_comes_whole_and_says_how_far_it_is(host: Host) -> None:
+    steps: list[int] = []
+    assert gallery.fetch(picture(f"{host.address}/right"), LOCAL, steps.append) == RIGHT
+    assert steps == sorted(steps) and steps[-1] == len(RIGHT)
+    assert gallery.fetch(picture(f"{host.address}/onwards"), LOCAL) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("wrong", gallery.CHANGED),
+        ("shorter", gallery.CHANGED),
+        ("longer", transfer.TOO_LONG),
+        ("endless", transfer.TOO_LONG),
+        ("cut", transfer.CUT),
+        ("missing", transfer.GONE),
+        ("silent", transfer.SLOW),
+        ("elsewhere", transfer.ELSEWHERE),
+        ("to_a_file", transfer.ELSEWHERE),
+    ],
+)
+def test_anything_else_gives_its_sentence(host: Host, name: str, sentence: str) -> None:
+    with pytest.raises(Unfetched) as raised:
+        gallery.fetch(picture(f"{host.address}/{name}"), LOCAL)
+    assert raised.value.sentence == sentence
+    assert HERE in str(raised.value) and "{" not in str(raised.value)
+    assert host.asked == [name], "it must not be sent on"
+
+
+def test_a_host_that_drips_is_given_up(host: Host) -> None:
+    with pytest.raises(Unfetched) as raised:
+        gallery.fetch(picture(f"{host.address}/drip"), replace(LOCAL, patience=SILENCE))
+    assert raised.value.sentence == transfer.SLOW
+
+
+def test_without_a_network_it_says_so() -> None:
+    with socket.socket() as closed:
+        closed.bind((HERE, 0))  # bound and not listening: nobody answers there
+        with pytest.raises(Unfetched) as raised:
+            gallery.fetch(picture(f"http://{HERE}:{closed.getsockname()[1]}/{COMMIT}/right"), LOCAL)
+    assert raised.value.sentence == transfer.NO_NETWORK
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://github.com/a",
+        "https://github.com.example.org/a",
+        "https://github.com@example.org/a",
+        "https://somebody@github.com/a",
+        "file:///etc/hostname",
+        "https://127.0.0.1/a",
+        "/a",
+    ],
+)
+def test_only_known_hosts_are_asked_and_only_over_https(url: str) -> None:
+    assert not transfer.PUBLIC.allow(url)
+    with pytest.raises(Unfetched) as raised:
+        transfer.download(url, 10)
+    assert raised.value.sentence == transfer.ELSEWHERE
+
+
+def test_a_fetched_picture_is_kept_and_those_who_wait_share_it(host: Host) -> None:
+    shared = Gallery(LOCAL)
+    first = [shared.begin(picture(f"{host.address}/right")) for _ in range(5)]
+    assert all(one.future.result(20) == RIGHT for one in first)
+    again = shared.begin(picture(f"{host.address}/right"))
+    assert again.ready(0) and again.received == len(RIGHT) and again.future.result() == RIGHT
+    assert host.asked == ["right"]
+
+
+def test_no_more_is_kept_than_there_is_room_for(host: Host) -> None:
+    shared = Gallery(LOCAL, room=len(RIGHT) - 1)
+    for _ in range(2):
+        assert shared.begin(picture(f"{host.address}/right")).future.result(20) == RIGHT
+    assert host.asked == ["right", "right"]
+
+
+def test_a_failure_is_not_kept(host: Host) -> None:
+    shared = Gallery(LOCAL)
+    with pytest.raises(Unfetched):
+        shared.begin(picture(f"{host.address}/later")).future.result(20)
+    host.files["later"] = RIGHT
+    assert shared.begin(picture(f"{host.address}/later")).future.result(20) == RIGHT
+
+
+def test_nobody_waits_for_ever(host: Host) -> None:
+    shared = Gallery(replace(LOCAL, silence=60, patience=-2 * gallery.GRACE))
+    fetching = shared.begin(picture(f"{host.address}/silent"))
+    assert not fetching.ready(0) and shared.is_late(fetching)
+    assert not Gallery(LOCAL).is_late(fetching)
+
+
+def pin(url: str, path: Path, rules: Rules = LOCAL) -> int:
+    """Run the script as its command does."""
+    links = ["--licence-url", "http://127.0.0.1/licence", "--page", "http://127.0.0.1/page"]
+    told = [url, "--title", "New", "--credit", "Somebody", "--licence", "CC BY 3.0", "--view", "PA", *links]
+    return pin_gallery.main([*told, "--list", str(path)], rules)
+
+
+def test_a_picture_is_pinned_in_one_command(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CXR_BUNDLE", raising=False)
+    path = tmp_path / "gallery.json"
+    path.write_text("[]")
+    rules = replace(LOCAL, silence=20)
+    host.files |= {"RG1.dcm": real("RG1_J2KI.dcm"), "RG3.dcm": real("RG3_J2KI.dcm"), "a.png": b"no picture"}
+    assert pin(f"{host.address}/RG1.dcm", path, rules) == 0
+    (new,) = gallery.listed(path)
+    assert gallery.fetch(new, rules) == real("RG1_J2KI.dcm")
+    assert (new.title, new.licence, new.view, new.label) == ("New", "CC BY 3.0", "PA", "none")
+    before = path.read_text()
+    for url, why in [
+        (f"{host.address}/RG1.dcm", "already"),
+        (f"{host.address}/RG3.dcm", "another part of the body"),
+        (f"{host.address}/a.png", "text and not a picture"),
+        (f"{host.address}/none.png", "HTTP 404"),
+        (f"{host.address.replace(COMMIT, 'main')}/RG1.dcm", "may change"),
+        ("https://example.org/RG1.dcm", "no address of http"),
+    ]:
+        capsys.readouterr()
+        assert pin(url, path, rules) == 1
+        assert why in capsys.readouterr().err
+    assert path.read_text() == before
