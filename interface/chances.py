@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from interface import words
 from interface.charts import BLUE, GREEN, GREY, ORANGE, Option
 from interface.language import mark, tr
 from model.inference.card import Card
@@ -72,13 +73,19 @@ def measured(card: Card) -> list[Preset]:
                 continue
             found.append(
                 Preset(
-                    f"This network: {row['set']}, {row['what']}",
+                    f"This network: {row['set']}, {_of(row['what'])}",
                     Share(float(one["value"]), int(one["n"])),
                     Share(float(row["value"]), int(row["n"])),
                     f"card.json of {card.title}: {one['n']} and {row['n']} pictures.",
                 )
             )
     return found
+
+
+def _of(what: str) -> str:
+    """What a specificity is of, such as "COVID-19 pattern against Normal"; in English, as the name is a key."""
+    well, _, ill = what.partition(" not called ")
+    return f"{words.NAMES.get(ill, ill)} against {words.NAMES.get(well, well)}" if ill else what
 
 
 @dataclass(frozen=True)

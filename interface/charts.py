@@ -91,7 +91,7 @@ def cells(values: NDArray[np.floating]) -> Option:
             {
                 "type": "heatmap",
                 "data": data,
-                "label": {"show": True, "formatter": "{@[2]}", "fontSize": 10},
+                "label": {"show": True, "formatter": "{@[2]}", "fontSize": 12},
                 "itemStyle": {"borderColor": "#8a949b", "borderWidth": 1},
             }
         ],

@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from interface import wide_table
+
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "evidence.md"
 _FIGURE = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)$")
 _FILES = ("evidence.json", "trap.json")
@@ -124,16 +126,12 @@ def of_sources(section: Section, chosen: Collection[str], known: Collection[str]
 def _rows(table: str, chosen: Collection[str], known: Collection[str]) -> str:
     """A table's rows about the chosen sources; empty where none is left."""
     head, rule, *rows = table.splitlines()
-    titles = _cells(head)
+    titles = wide_table.cells(head)
     column = next((titles.index(title) for title in _ABOUT if title in titles), None)
     if column is None:
         return table
-    named = [_cells(row)[column].split(" ")[0] for row in rows]
+    named = [wide_table.cells(row)[column].split(" ")[0] for row in rows]
     if not set(named) & set(known):
         return table
     kept = [row for row, name in zip(rows, named, strict=True) if name in chosen]
     return "\n".join([head, rule, *kept]) if kept else ""
-
-
-def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]

@@ -73,7 +73,7 @@ def _confusion(evidence: Selection, row: dict[str, Any]) -> Chart:
              for number, name in enumerate(names) if sum(row["counts"][number])]  # fmt: skip
     caption = (
         f"**{words.plain(row['set'])}**, at the default operating point, n = {row['n']:,}, {row['uncertain']:,} of "
-        "them uncertain. Shaded by the share of the line. Data: `headline` in docs/evidence/evidence.json."
+        "them uncertain. Shaded by the share of the line. Data: *headline* in docs/evidence/evidence.json."
     )
     return Chart(option, f"Confusion matrix of {row['set']}: {'; '.join(right)}", caption, 100 + 56 * len(lines))
 

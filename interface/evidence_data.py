@@ -76,4 +76,4 @@ def origin(part: str, rows: Rows, file: str = "evidence.json") -> str:
         rows: that were drawn.
         file: in docs/evidence.
     """
-    return f"{words.plain(count(rows))}. Data: `{part}` in docs/evidence/{file}."
+    return f"{words.plain(count(rows))}. Data: *{part}* in docs/evidence/{file}."

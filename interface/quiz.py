@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interface import session
 from interface.language import mark, tr
 from interface.pictures import jpeg
+from interface.quiz_labels import read_labels
 from interface.sentences import said as translated
 from interface.shelf import Refused
 from interface.words import NAMES, class_name
 from model.inference import rendering
 from model.inference.radiograph import Unreadable
 from model.inference.reader import Reader, leading
-from model.inference.report import no_formula
 
 # A lesson's worth; each keeps two small JPEG pictures, about 0.3 MB.
 MOST_QUESTIONS = 40
@@ -33,7 +31,8 @@ PLACES = (
     mark("lower right"),
     mark("all over"),
 )
-WRONG_COLUMNS = mark("a table of labels has the columns name and label; this one has others.")
+# Files that a sentence about several names.
+MOST_NAMES = 5
 Load = Callable[[], bytes]
 
 
@@ -48,6 +47,7 @@ class Question:
         network: the class that stands for the network's reading.
         decision: the network's decision, which may be "uncertain".
         scores: calibrated, by class.
+        place: the quarter (of `PLACES`) where the heatmap is strongest.
         aided: whether the student sees the network's reading before giving an own one.
     """
 
@@ -58,6 +58,7 @@ class Question:
     network: str
     decision: str
     scores: dict[str, float]
+    place: str
     aided: bool
 
 
@@ -109,6 +110,41 @@ def build(
     classes = reader.bundle.card.classes
     known = {name.lower(): name for name in classes} | {class_name(name).lower(): name for name in classes}
     known |= {NAMES[name.lower()].lower(): name for name in classes if name.lower() in NAMES}
+    pictures, labels, problems = _sorted_out(files)
+    random.Random(seed).shuffle(pictures)
+    quiz = Quiz()
+    unknown, left_out = [], []
+    for name, load in pictures:
+        label = known.get(labels.get(_path(name).name, _path(name).parent.name).strip().lower())
+        if label is None:
+            unknown.append(name)
+        elif len(quiz.questions) == MOST_QUESTIONS:
+            left_out.append(name)
+        else:
+            said(name)
+            made = _question(name, label, load, reader, aided=(len(quiz.questions) + seed) % 2 == 0)
+            if isinstance(made, Question):
+                quiz.questions.append(made)
+            else:
+                problems.append(f"{name}: {translated(made.error)}")
+    if unknown:
+        problems.append(
+            tr(
+                "Without a label that this network knows ({labels}): {files}. Name each in a CSV file with the columns "
+                "name and label, or put it into a folder with the class' name.",
+                labels=", ".join(classes),
+                files=_some(unknown),
+            )
+        )
+    if left_out:
+        problems.append(
+            tr("A quiz has {most} questions at most; left out: {files}.", most=MOST_QUESTIONS, files=_some(left_out))
+        )
+    return quiz, problems
+
+
+def _sorted_out(files: Iterable[tuple[str, Load]]) -> tuple[list[tuple[str, Load]], dict[str, str], list[str]]:
+    """The pictures, the labels of the tables by name, and what is wrong with either."""
     pictures: list[tuple[str, Load]] = []
     labels: dict[str, str] = {}
     problems: list[str] = []
@@ -120,52 +156,22 @@ def build(
                 problems.append(f"{name}: {translated(str(error))}")
         else:
             pictures.append((name, load))
-    random.Random(seed).shuffle(pictures)
-    quiz = Quiz()
-    for name, load in pictures:
-        path = PurePosixPath(name.replace("\\", "/"))
-        label = known.get(labels.get(path.name, path.parent.name).lower())
-        if label is None:
-            problems.append(
-                tr(
-                    "{file} has no label that this network knows ({labels}): name it in a CSV file with the columns "
-                    "name and label, or put it into a folder with the class' name.",
-                    file=name,
-                    labels=", ".join(map(class_name, classes)),
-                )
-            )
-        elif len(quiz.questions) == MOST_QUESTIONS:
-            problems.append(
-                tr("{file} was left out: a quiz has {most} questions at most.", file=name, most=MOST_QUESTIONS)
-            )
-        else:
-            said(name)
-            made = _question(name, label, load, reader, aided=(len(quiz.questions) + seed) % 2 == 0)
-            if isinstance(made, Question):
-                quiz.questions.append(made)
-            else:
-                problems.append(f"{name}: {translated(made.error)}")
-    return quiz, problems
+    absent = labels.keys() - {_path(name).name for name, _ in pictures}
+    if not pictures:
+        problems.append(tr("There is no picture among these files: choose the radiographs together with their table."))
+    elif absent:
+        problems.append(tr("Named in the table, but not among the pictures: {files}.", files=_some(sorted(absent))))
+    return pictures, labels, problems
 
 
-def read_labels(data: bytes) -> dict[str, str]:
-    """File names -> labels.
+def _path(name: str) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/"))
 
-    Args:
-        data: a CSV file with the columns name (or path) and label.
 
-    Returns:
-        The labels by the names without folders.
-
-    Raises:
-        ValueError: it has other columns, or is no text.
-    """
-    rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
-    columns = {column.strip().lower(): column for column in rows.fieldnames or []}
-    name = columns.get("name") or columns.get("path") or columns.get("file")
-    if name is None or "label" not in columns:
-        raise ValueError(WRONG_COLUMNS)
-    return {PurePosixPath((row[name] or "").replace("\\", "/")).name: (row[columns["label"]] or "") for row in rows}
+def _some(names: Sequence[str]) -> str:
+    told = ", ".join(names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return tr("{files} and {count} more", files=told, count=more) if more > 0 else told
 
 
 def _question(name: str, label: str, load: Load, reader: Reader, *, aided: bool) -> Question | Refused:
@@ -174,90 +180,42 @@ def _question(name: str, label: str, load: Load, reader: Reader, *, aided: bool)
         return item
     reading = item.reading
     network = leading(reading.decision, reading.scores)
-    overlay = rendering.overlay(item.picture, reading.maps[:, :, reading.classes.index(network)])
+    own = reading.maps[:, :, reading.classes.index(network)]
+    overlay = rendering.overlay(item.picture, own)
     return Question(
-        name, label, jpeg(item.picture), jpeg(overlay), network, reading.decision, dict(reading.scores), aided
+        name,
+        label,
+        jpeg(item.picture),
+        jpeg(overlay),
+        network,
+        reading.decision,
+        dict(reading.scores),
+        strongest(own),
+        aided,
     )
 
 
-@dataclass(frozen=True)
-class Share:
-    """How many of how many."""
-
-    right: int
-    of: int
-
-    def __str__(self) -> str:
-        """In words, with the percentage where there is one."""
-        told = tr("{right} of {all}", right=self.right, all=self.of)
-        return told + (f" ({self.right / self.of:.0%})" if self.of else "")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a student can learn from the answers.
-
-    Attributes:
-        student, network: right answers.
-        alone, aided: right answers of the student without and with the network's reading shown first.
-        followed: of aided questions that the network had wrong, those where the student said the same
-            (automation bias: Goddard et al. 2012, doi:10.1136/amiajnl-2011-000089).
-        student_brier, network_brier: mean squared distance of how sure from whether right, 0 (best) to 1.
-        bands: (how sure from, to, right answers) of the student.
-    """
-
-    student: Share
-    network: Share
-    alone: Share
-    aided: Share
-    followed: Share
-    student_brier: float
-    network_brier: float
-    bands: tuple[tuple[float, float, Share], ...]
-
-
-def summarise(answers: list[Answer]) -> Summary:
-    """Compare the student with the network.
+def strongest(class_map: NDArray[np.float32]) -> str:
+    """The quarter of a picture where a class' map is strongest.
 
     Args:
-        answers: one or more.
+        class_map: (h, w) what each cell added to the logit.
 
     Returns:
-        The figures.
+        One of `PLACES`; "nowhere" if no cell speaks for the class. Where the strongest cell lies in the middle row or
+        column, the side with more of the evidence decides.
     """
-
-    def share(of: list[Answer], hit: Callable[[Answer], bool] = lambda a: a.right) -> Share:
-        return Share(sum(map(hit, of)), len(of))
-
-    aided = [a for a in answers if a.question.aided]
-    misled = [a for a in aided if a.question.network != a.question.label]
-    sure = np.array([[a.sure, a.question.scores[a.question.network]] for a in answers])
-    right = np.array([[a.right, a.question.network == a.question.label] for a in answers], float)
-    brier = ((sure - right) ** 2).mean(axis=0)
-    edges = (0.0, 0.6, 0.8, 1.0)
-    bands = tuple(
-        (low, high, share([a for a in answers if (a.sure > low or low == 0) and a.sure <= high]))
-        for low, high in pairwise(edges)
-    )
-    return Summary(
-        share(answers),
-        share(answers, lambda a: a.question.network == a.question.label),
-        share([a for a in answers if not a.question.aided]),
-        share(aided),
-        share(misled, lambda a: a.said == a.question.network),
-        float(brier[0]),
-        float(brier[1]),
-        bands,
-    )
+    heat = rendering.evidence(class_map)
+    if heat is None:
+        return "nowhere"
+    row, column = divmod(int(heat.argmax()), heat.shape[1])
+    upper = _first_half(heat.sum(axis=1), row)
+    left = _first_half(heat.sum(axis=0), column)
+    return f"{'upper' if upper else 'lower'} {'left' if left else 'right'}"
 
 
-def table(answers: list[Answer]) -> bytes:
-    """The answers as CSV, to take home."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(["name", "label", "said", "sure", "place", "network", "decision", "network_score", "network_first"])
-    for a in answers:
-        q = a.question
-        row = [q.name, q.label, a.said, a.sure, a.place, q.network, q.decision, round(q.scores[q.network], 4), q.aided]
-        writer.writerow([no_formula(cell) for cell in row])
-    return buffer.getvalue().encode("utf-8")
+def _first_half(sums: NDArray[np.float32], index: int) -> bool:
+    beyond = len(sums) - 1 - index
+    if index == beyond:
+        return bool(sums[:index].sum() >= sums[index + 1 :].sum())
+    return index < beyond

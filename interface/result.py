@@ -27,7 +27,7 @@ SCORE_IS = mark(
     "*present*; it was chosen on those pictures too. Readings too near to it, or to another class, are called "
     "*uncertain*.\n\n**What it is not.** Not the probability that this person has COVID-19: that depends on how "
     "common the disease is where the person lives, on symptoms and on tests, and the network knows none of these. It "
-    "learned patterns on radiographs, and it reads other hospitals' pictures worse. The data and model card has the "
+    "learned patterns on radiographs, and it reads other hospitals' pictures worse. The page *Model card* has the "
     "figures."
 )
 HEATMAP_IS = mark(

@@ -104,6 +104,7 @@ TEMPLATES = (
     mark("Of the other classes, {first} scores {score} and {second} {other}."),
     mark("That is only {distance} log-odds from {boundary}, and readings nearer than {margin} are called uncertain."),
     mark("a tie with {name}"),
+    mark("This network: {set}, {ill} against {well}"),
     mark("This network: {set}, {what}"),
     mark("card.json of {network}: {ill} and {well} pictures."),
     # From the special to the general: the first that fits is taken.

@@ -71,7 +71,7 @@ STEPS: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
 def show() -> None:
     """The tour, closed until somebody opens it; a step runs this part of the page alone."""
     with st.expander(
-        tr("New here? Two minutes"), icon=":material/explore:", key="tour_open", on_change="rerun"
+        tr("New here? A tour of two minutes"), icon=":material/explore:", key="tour_open", on_change="rerun"
     ) as opened:
         if opened.open:
             step()

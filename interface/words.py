@@ -20,6 +20,7 @@ NAMES = {
 DECISIONS = {"uncertain": mark("Uncertain"), "refused": mark("Refused")}
 STATES = {"uncertain": mark("uncertain"), "refused": mark("not read")}
 PRESENT, ABSENT = mark("present"), mark("absent")
+ABBREVIATED = re.compile(r"\b(?:auc|ct|mri|nih|siim)\b")
 NOT_STATED = "not stated"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -54,6 +55,11 @@ def scores_line(scores: dict[str, float]) -> str:
     """All scores in one sentence, largest first."""
     ranked = sorted(scores.items(), key=lambda item: -item[1])
     return ", ".join(f"{class_name(name)} {score(value)}" for name, value in ranked)
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 in whole percent."""
+    return f"{100 * share:.0f}\u202f%"
 
 
 def times(factor: float) -> str:
@@ -109,7 +115,7 @@ def interval(figure: dict[str, Any] | None, digits: int = 3) -> str:
 
 def label(key: str) -> str:
     """A key of card.json as a heading; capitals inside it stay, and so does a lone n."""
-    spaced = key.replace("_", " ")
+    spaced = ABBREVIATED.sub(lambda found: found[0].upper(), key.replace("_", " "))
     return spaced[:1].upper() + spaced[1:] if len(key) > 1 else key
 
 

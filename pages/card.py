@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from interface import charts, view, words
+from interface import charts, view, wide_table, words
 from model.inference.card import Card
 
 ROLES = {
@@ -184,7 +184,7 @@ def data(card: Card) -> None:
         with st.expander("Every epoch and every setting of the training run"):
             keys = list(dict.fromkeys(key for row in history for key in row))
             cells = [[flat(row.get(key)) for key in keys] for row in history]
-            st.markdown(words.table([words.plain(words.label(key)) for key in keys], cells))
+            wide_table.show(words.table([words.plain(words.label(key)) for key in keys], cells))
             st.markdown(listing(training.get("settings", {})))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from contextlib import nullcontext
 from typing import Any
 
 import streamlit as st
 
-from interface import evidence, evidence_charts, view, words
+from interface import evidence, evidence_charts, view, wide_table, words
 
 WIDTH = 960
 MISSING = (
@@ -22,9 +21,7 @@ def show(section: evidence.Section, found: dict[str, Any], chosen: Collection[st
     """One section, with the tables' rows and the figures of the chosen sources alone; none chosen means all."""
     for part in evidence.of_sources(section, chosen, known):
         if isinstance(part, str):
-            # A table of seven columns is wider than a phone: it scrolls in a row of its own, and the page does not.
-            with st.container(horizontal=True, wrap=False) if part.startswith("|") else nullcontext():
-                st.markdown(part)
+            (wide_table.show if part.startswith("|") else st.markdown)(part)
             continue
         drawn = evidence_charts.of_figure(part.path.name, found, chosen)
         if drawn is None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from interface import quiz, view, words
+from interface import quiz, quiz_result, quiz_score, view, words
 from interface.language import mark, tr
-from interface.quiz import Answer, Question, Quiz, Summary
+from interface.quiz import Answer, Question, Quiz
 from model.inference.card import Card
 
 WIDTH = 960
@@ -33,7 +33,7 @@ def current() -> Quiz:
 def bring(card: Card) -> None:
     """Take the teacher's pictures and labels."""
     st.markdown(tr(HOW))
-    known = ", ".join(words.class_name(name) for name in card.classes)
+    known = ", ".join(f"{words.plain(name)} ({words.plain(words.class_name(name))})" for name in card.classes)
     st.caption(tr("Labels that this network knows: {labels}.", labels=known))
     files = view.still_there(
         st.file_uploader(
@@ -64,10 +64,10 @@ def problems_of(problems: Sequence[str]) -> None:
 
 def ask(question: Question, number: int, of: int, classes: Sequence[str]) -> None:
     """One question; the network's reading first where it is aided."""
-    st.progress(number / of, tr("Question {number} of {count}", number=number + 1, count=of))
+    progress(number, of)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        picture(question, with_heatmap=question.aided)
+        picture(question, f"asked_{number}", with_heatmap=question.aided)
     with right, st.form(f"quiz_{number}", border=True):
         if question.aided:
             st.info(tr("The network says: {reading}", reading=network_says(question)), icon=":material/smart_toy:")
@@ -92,11 +92,25 @@ def ask(question: Question, number: int, of: int, classes: Sequence[str]) -> Non
                 st.rerun()
 
 
+def progress(number: int, of: int) -> None:
+    st.progress(number / of, tr("Question {number} of {count}", number=number + 1, count=of))
+
+
 def network_says(question: Question) -> str:
     return f"{words.decision_name(question.decision)} ({words.scores_line(question.scores)})"
 
 
-def picture(question: Question, *, with_heatmap: bool) -> None:
+def picture(question: Question, place: str, *, with_heatmap: bool) -> None:
+    """The picture; one with a heatmap can be seen without it, as the colours lie over what is to be read."""
+    # Below the picture, so that no question is higher on the page than another.
+    below = st.empty(), st.container()
+    if with_heatmap:
+        with_heatmap = below[1].toggle(tr("Heatmap"), True, key=f"quiz_heatmap_{place}")
+    with below[0]:
+        drawn(question, with_heatmap=with_heatmap)
+
+
+def drawn(question: Question, *, with_heatmap: bool) -> None:
     if with_heatmap:
         st.image(
             question.overlay,
@@ -108,20 +122,30 @@ def picture(question: Question, *, with_heatmap: bool) -> None:
         st.image(question.picture, tr("The picture"), "stretch", alt=tr("The radiograph to read"))
 
 
-def reveal(answer: Answer) -> None:
+def reveal(answer: Answer, number: int, of: int) -> None:
     """The label and the network's reading, after the answer."""
     question = answer.question
+    progress(number, of)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        picture(question, with_heatmap=True)
+        picture(question, f"shown_{number}", with_heatmap=True)
     with right:
-        said = tr("You said **{name}**, {sure} sure.", name=words.class_name(answer.said), sure=f"{answer.sure:.0%}")
+        said = tr(
+            "You said **{name}**, {sure} sure.", name=words.class_name(answer.said), sure=words.percent(answer.sure)
+        )
         if answer.right:
             st.success(f"{said} {tr('That is the label.')}", icon=":material/check_circle:")
         else:
             label = tr("The label is **{name}**.", name=words.class_name(question.label))
             st.error(f"{said} {label}", icon=":material/cancel:")
         st.markdown(tr("**The network:** {reading}", reading=network_says(question)))
+        st.markdown(
+            tr(
+                "**Where:** you said *{yours}*; the heatmap is strongest *{its}*.",
+                yours=tr(answer.place),
+                its=tr(question.place),
+            )
+        )
         more = current().current is not None
         st.button(
             tr("Next") if more else tr("See the result"),
@@ -136,26 +160,12 @@ def go_on() -> None:
 
 
 def result(answers: list[Answer]) -> None:
-    """What the answers say about the student, the network, and the two together."""
-    found = quiz.summarise(answers)
-    first, second, third = st.columns(3)
-    first.metric(tr("You"), str(found.student), border=True)
-    second.metric(tr("The network"), str(found.network), border=True)
-    third.metric(tr("Agreed with the network where it was wrong and shown first"), str(found.followed), border=True)
-    st.markdown(words.table(["", tr("Right")], rows(found)))
-    st.markdown(
-        tr(
-            "**How well did you know what you know?** The mean squared distance between how sure and whether right is "
-            "{yours} for you and {network} for the network (0 is best; always saying 50 % gives 0.25). With few "
-            "questions all of this is chance for a good part.",
-            yours=f"{found.student_brier:.2f}",
-            network=f"{found.network_brier:.2f}",
-        )
-    )
+    """What the answers say, and a way to take them home."""
+    quiz_result.show(answers)
     with st.container(horizontal=True):
         st.download_button(
             tr("Answers (CSV)"),
-            lambda: quiz.table(answers),
+            lambda: quiz_score.table(answers),
             "answers.csv",
             "text/csv",
             icon=":material/download:",
@@ -164,16 +174,10 @@ def result(answers: list[Answer]) -> None:
         st.button(tr("New quiz"), key="quiz_new", icon=":material/refresh:", on_click=forget)
 
 
-def rows(found: Summary) -> list[list[str]]:
-    lines = [
-        [tr("You, the network's reading not shown"), str(found.alone)],
-        [tr("You, the network's reading shown first"), str(found.aided)],
-    ]
-    return lines + [
-        [tr("You, {low} to {high} sure", low=f"{low:.0%}", high=f"{high:.0%}"), str(share)]
-        for low, high, share in found.bands
-        if share.of
-    ]
+def finish() -> None:
+    """End with the questions that were answered."""
+    quiz_here = current()
+    quiz_here.questions = quiz_here.questions[: len(quiz_here.answers)]
 
 
 def forget() -> None:
@@ -191,10 +195,14 @@ with st.container(width=WIDTH):
     if not here.questions:
         bring(card)
     elif shown is not None:
-        reveal(here.answers[shown])
+        problems_of(st.session_state.get("quiz_problems", []) if shown == 0 else [])
+        reveal(here.answers[shown], shown, len(here.questions))
     elif here.current is not None:
         problems_of(st.session_state.get("quiz_problems", []) if not here.answers else [])
         ask(here.current, len(here.answers), len(here.questions), card.classes)
-        st.button(tr("Give up this quiz"), key="quiz_stop", on_click=forget)
+        if here.answers:
+            st.button(tr("End here and see the result"), key="quiz_finish", on_click=finish)
+        else:
+            st.button(tr("Give up this quiz"), key="quiz_stop", on_click=forget)
     else:
         result(here.answers)

@@ -24,7 +24,7 @@ FIRST_VISIT = (
         mark("What it can't do"),
         mark(
             "Replace a radiologist, a test or a look at the patient. It knows frontal radiographs of adults only, and "
-            "reads those of a hospital that it has not met worse. Its figures stand in the data and model card."
+            "reads those of a hospital that it has not met worse. The pages *Evidence* and *Model card* say how much."
         ),
     ),
     (

@@ -1,4 +1,4 @@
-"""Every page in both themes under axe-core, which checks what WCAG 2.2 AA asks for and a program can see."""
+"""Every page in both themes, on a laptop and a phone, under axe-core: what of WCAG 2.2 AA a program can see."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.browser
 PAGES = {"read": "COVID-19 pattern: ", **LAST_HEADINGS}
 # What has to be opened on the first page, and what is seen then.
 CLOSED = (("New here?", "Step 1 of"), ("What would change the answer?", "Lungs covered"))
-WIDTH = 1280
+WIDTHS = (1280, 390)
+# Of the Evidence page: the one with the widest tables and one with many figures; the page opens at a mere list.
+SECTIONS = ("The errors it is most sure of", "Robustness")
 GRAVE = ("serious", "critical")
 # A page that is still drawn anew is faded, which would be measured as too little contrast; and a chart whose code the
 # browser is still fetching is a grey box without a role.
@@ -27,7 +29,8 @@ AT_REST = """() => document.querySelector("[data-testid=stApp]")?.dataset.testSc
   && !document.querySelector("[data-testid=stSkeleton]")"""
 
 # A click keeps the session, and with it the reading; an address typed in would start a new one.
-GO = "href => document.querySelector(`a[href$='${href}']`).click()"
+# None while the menu of a phone's width gives way to the other.
+GO = "href => { const link = document.querySelector(`a[href$='${href}']`); link?.click(); return Boolean(link); }"
 # Streamlit scrolls inside the page, and what is scrolled out of sight is not measured: the window is made as high.
 HEIGHT = "() => Math.ceil(document.querySelector('[data-testid=stMainBlockContainer]').getBoundingClientRect().height)"
 PALE = """() => {
@@ -44,7 +47,7 @@ def visitor(request: pytest.FixtureRequest, chromium: Browser, server: Server) -
     """Somebody in one of the themes who has read the sample radiograph."""
     theme: Literal["light", "dark"] = request.param
     context = chromium.new_context(
-        viewport={"width": WIDTH, "height": 900}, color_scheme=theme, reduced_motion="reduce"
+        viewport={"width": WIDTHS[0], "height": 900}, color_scheme=theme, reduced_motion="reduce"
     )
     context.set_default_timeout(PATIENCE)
     opened = context.new_page()
@@ -56,21 +59,31 @@ def visitor(request: pytest.FixtureRequest, chromium: Browser, server: Server) -
 
 
 def findings(page: Page) -> list[str]:
-    """What axe-core calls serious or critical on the page as it is drawn now: the rule, the element, and why."""
-    page.wait_for_function(AT_REST)
-    page.set_viewport_size({"width": WIDTH, "height": page.evaluate(HEIGHT) + 100})
-    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [
-        f"{found['id']} ({node['impact']}): {node['target']}: {node['html'][:300]}: {node['failureSummary']}"
-        for found in violations
-        for node in found["nodes"]
-        if node["impact"] in GRAVE
-    ]
+    """What axe-core calls serious or critical on the page as it is drawn now: the rule, the element, and why.
+
+    On a laptop's width and a phone's, on which other parts scroll or wrap.
+    """
+    found = []
+    for width in reversed(WIDTHS):
+        # The page is left at the first width, as a menu is folded away at the second.
+        for _ in range(2):
+            # Twice, because another width changes the height.
+            page.set_viewport_size({"width": width, "height": page.evaluate(HEIGHT) + 100})
+            page.wait_for_function(AT_REST)
+        violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
+        found += [
+            f"{rule['id']} ({node['impact']}) at {width}: {node['target']}: {node['html'][:300]}: "
+            f"{node['failureSummary']}"
+            for rule in violations
+            for node in rule["nodes"]
+            if node["impact"] in GRAVE
+        ]
+    return found
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing_serious(visitor: Page, path: str) -> None:
-    visitor.evaluate(GO, "/" if path == "read" else f"/{path}")
+    visitor.wait_for_function(GO, arg="/" if path == "read" else f"/{path}")
     visitor.get_by_role("heading", name=PAGES[path]).first.wait_for()
     for closed, inside in CLOSED if path == "read" else ():
         visitor.locator("summary", has_text=closed).click()
@@ -78,15 +91,38 @@ def test_axe_finds_nothing_serious(visitor: Page, path: str) -> None:
     assert not findings(visitor)
 
 
+def test_axe_finds_nothing_serious_in_wide_tables(visitor: Page) -> None:
+    visitor.wait_for_function(GO, arg="/evidence")
+    visitor.get_by_role("heading", name=PAGES["evidence"], exact=True).wait_for()
+    region = visitor.get_by_role("region", name="Table: ").first
+    found = []
+    for title in SECTIONS:
+        visitor.wait_for_function(AT_REST)
+        visitor.get_by_role("combobox", name="What").fill(title)
+        visitor.keyboard.press("Enter")
+        visitor.get_by_role("heading", name=title, exact=True).wait_for()
+        region.wait_for()
+        found += findings(visitor)
+    visitor.set_viewport_size({"width": WIDTHS[1], "height": 900})
+    visitor.wait_for_function("element => element.scrollWidth > element.clientWidth", arg=region.element_handle())
+    region.focus()
+    visitor.keyboard.press("ArrowRight")
+    # The keys move it, and it does not make the page wider.
+    visitor.wait_for_function("element => element.scrollLeft > 0", arg=region.element_handle())
+    assert visitor.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
+    visitor.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    assert not found
+
+
 def test_axe_finds_nothing_serious_in_a_batch_and_a_quiz(visitor: Page, dicom: Path, tmp_path: Path) -> None:
-    visitor.evaluate(GO, "/batch")
+    visitor.wait_for_function(GO, arg="/batch")
     visitor.get_by_role("heading", name="Batch", exact=True).wait_for()
     visitor.set_input_files("input[type=file]", dicom)
     visitor.get_by_role("heading", name="Heatmaps").wait_for()
     found = findings(visitor)
     labels = tmp_path / "labels.csv"
     labels.write_text(f"name,label\n{dicom.name},normal\n")
-    visitor.evaluate(GO, "/quiz")
+    visitor.wait_for_function(GO, arg="/quiz")
     visitor.get_by_role("heading", name="Quiz", exact=True).wait_for()
     visitor.set_input_files("input[type=file]", [dicom, labels])
     visitor.get_by_role("button", name="Begin").click()

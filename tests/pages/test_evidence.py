@@ -130,7 +130,7 @@ def test_curves_have_their_band_and_say_their_result(found: dict[str, Any], name
     assert [a[1] + b[1] for a, b in zip(low["data"], gap["data"], strict=True)] == pytest.approx([0.3, 0.8, 1])
     assert points["data"] == [{"value": [0.3, 0.4], "name": "balanced"}]
     assert "0.80 (0.70 to 0.90)" in chart.alt and "siim" in chart.alt and "cohen" not in chart.alt
-    assert "n \\= 40" in chart.caption and "`curves`" in chart.caption
+    assert "n \\= 40" in chart.caption and "*curves*" in chart.caption
     json.dumps(chart.option, allow_nan=False)
 
 

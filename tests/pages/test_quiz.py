@@ -8,11 +8,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import loading, quiz
+from interface import loading, quiz, quiz_score
 from interface.quiz import Answer, Question
+from interface.quiz_labels import read_labels
 from model.inference.reader import Reader
 
 Make = Callable[[str, int], tuple[str, bytes, str]]
@@ -28,7 +30,7 @@ def question(label: str, network: str, score: float, *, aided: bool) -> Question
     scores = (
         {"normal": 1 - score, "covid19": score} if network == "covid19" else {"normal": score, "covid19": 1 - score}
     )
-    return Question("a.png", label, b"", b"", network, network, scores, aided)
+    return Question("a.png", label, b"", b"", network, network, scores, "nowhere", aided)
 
 
 def test_labels_come_from_a_table_or_a_folder_and_the_rest_is_named(reader: Reader, picture: Make) -> None:
@@ -44,13 +46,52 @@ def test_labels_come_from_a_table_or_a_folder_and_the_rest_is_named(reader: Read
     ]
     made, problems = quiz.build(files, reader, seed=3)
     assert {q.name: q.label for q in made.questions} == {"one.png": "covid19", "set/normal/two.png": "normal"}
-    assert sorted(problem.split(":")[0].split(" has")[0] for problem in problems) == [
-        "normal/bad.png",
-        "other.csv",
-        "three.png",
-    ]
+    assert len(problems) == 3
+    assert [sum(problem.startswith(name) for problem in problems) for name in ("normal/bad.png", "other.csv")] == [1, 1]
+    assert any("Without a label" in problem and "three.png" in problem for problem in problems)
     assert {q.aided for q in made.questions} == {True, False}
     assert all(q.picture[:2] == b"\xff\xd8" and q.overlay != q.picture for q in made.questions)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"name,label\na.png,covid19\nb.png,normal\n",
+        b"\xef\xbb\xbfName;Label\r\nset\\a.png; covid19\r\nb.png;normal\r\n",
+        "name\tlabel\na.png\tcovid19\nb.png\tnormal\n".encode("utf-16"),
+        "name;label;note\na.png;covid19;é\nb.png;normal;\n".encode("cp1252"),
+    ],
+    ids=["commas", "semicolons", "tabs in UTF-16", "not UTF-8"],
+)
+def test_tables_of_labels_are_read_as_spreadsheets_write_them(data: bytes) -> None:
+    assert read_labels(data) == {"a.png": "covid19", "b.png": "normal"}
+
+
+def test_what_a_teacher_forgot_is_said(reader: Reader, picture: Make) -> None:
+    table = b"name,label\none.png,normal\n" + b"".join(b"missing%d.png,normal\n" % n for n in range(8))
+    made, problems = quiz.build([("labels.csv", lambda: table)], reader, seed=1)
+    assert not made.questions and len(problems) == 1 and "no picture" in problems[0]
+    files = [("labels.csv", lambda: table), ("one.png", lambda: picture("normal", 2)[1])]
+    made, problems = quiz.build(files, reader, seed=1)
+    assert len(made.questions) == 1
+    assert len(problems) == 1 and "missing0.png" in problems[0] and "and 3 more" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "place"),
+    [
+        ({(0, 1): 2.0, (6, 6): 1.0}, "upper left"),
+        ({(5, 5): 2.0}, "lower right"),
+        ({(3, 6): 2.0, (5, 6): 1.0}, "lower right"),
+        ({(0, 3): 2.0, (2, 1): 1.0}, "upper left"),
+        ({}, "nowhere"),
+    ],
+)
+def test_the_strongest_place_is_where_the_heatmap_is_brightest(cells: dict[tuple[int, int], float], place: str) -> None:
+    class_map = np.full((7, 7), -0.1, np.float32)
+    for cell, value in cells.items():
+        class_map[cell] = value
+    assert quiz.strongest(class_map) == place
 
 
 def test_the_summary_tells_the_student_from_the_network_and_who_was_misled() -> None:
@@ -60,22 +101,44 @@ def test_the_summary_tells_the_student_from_the_network_and_who_was_misled() -> 
         Answer(question("normal", "covid19", 0.7, aided=True), "normal", 1.0, "all over"),
         Answer(question("normal", "normal", 0.6, aided=False), "covid19", 0.5, "upper left"),
     ]
-    found = quiz.summarise(answers)
-    assert (found.student.right, found.network.right) == (2, 2)
-    assert (str(found.alone), str(found.aided)) == ("1 of 2 (50%)", "1 of 2 (50%)")
+    found = quiz_score.summarise(answers)
+    assert [share.right for share in found.all] == [2, 2]
+    assert [str(share) for share in found.alone] == ["1 of 2 (50\u202f%)", "2 of 2 (100\u202f%)"]
+    assert [str(share) for share in found.aided] == ["1 of 2 (50\u202f%)", "0 of 2 (0\u202f%)"]
     assert (found.followed.right, found.followed.of) == (1, 2)
-    assert found.student_brier == pytest.approx((0.01 + 0.36 + 0 + 0.25) / 4)
-    assert found.network_brier == pytest.approx((0.01 + 0.64 + 0.49 + 0.16) / 4)
-    assert [share.of for _, _, share in found.bands] == [2, 0, 2]
+    assert found.sure == (pytest.approx(0.75), pytest.approx(0.75))
+    assert found.brier[0] == pytest.approx((0.01 + 0.36 + 0 + 0.25) / 4)
+    assert found.brier[1] == pytest.approx((0.01 + 0.64 + 0.49 + 0.16) / 4)
+    assert [(yours.of, its.of) for _, _, (yours, its) in found.bands] == [(2, 1), (0, 2), (2, 1)]
+    assert str(found.bands[1][2][0]) == "–"
 
 
 def test_the_table_runs_no_formula() -> None:
     answer = Answer(question("normal", "normal", 0.6, aided=True), "normal", 0.5, "nowhere")
     named = Answer(
-        Question("=cmd()", "normal", b"", b"", "normal", "normal", {"normal": 1.0}, False), "normal", 1.0, "nowhere"
+        Question("=cmd()", "normal", b"", b"", "normal", "normal", {"normal": 1.0}, "nowhere", False),
+        "normal",
+        1.0,
+        "nowhere",
     )
-    rows = list(csv.DictReader(io.StringIO(quiz.table([answer, named]).decode())))
+    rows = list(csv.DictReader(io.StringIO(quiz_score.table([answer, named]).decode())))
     assert rows[0]["network_first"] == "True" and rows[1]["name"].startswith("'=")
+
+
+def test_a_quiz_can_end_early_with_its_result(app: AppTest, picture: Make) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(3):
+            archive.writestr(f"normal/{number}.png", picture("normal", number)[1])
+    app.switch_page("pages/quiz.py").run()
+    app.file_uploader[0].set_value(("set.zip", packed.getvalue(), "application/zip")).run()
+    app.button(key="quiz_begin").click().run()
+    app.radio[0].set_value("normal")
+    next(button for button in app.button if button.label == "Answer").click().run()
+    app.button(key="quiz_next").click().run()
+    app.button(key="quiz_finish").click().run()
+    assert not app.exception
+    assert app.metric[0].value == "1 of 1 (100\u202f%)"
 
 
 def test_a_whole_quiz_on_the_page(app: AppTest, picture: Make) -> None:
@@ -95,8 +158,9 @@ def test_a_whole_quiz_on_the_page(app: AppTest, picture: Make) -> None:
         next(button for button in app.button if button.label == "Answer").click().run()
         verdict = [*app.success, *app.error]
         assert len(verdict) == 1 and "You said" in verdict[0].value
+        assert any("the heatmap is strongest" in text.value for text in app.markdown)
         app.button(key="quiz_next").click().run()
     assert not app.exception
-    assert app.metric[0].value == "1 of 2 (50%)"
+    assert app.metric[0].value == "1 of 2 (50\u202f%)"
     app.button(key="quiz_new").click().run()
     assert app.file_uploader

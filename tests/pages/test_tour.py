@@ -19,7 +19,7 @@ def opened(app: AppTest) -> AppTest:
 
 def test_it_is_closed_until_somebody_opens_it(app: AppTest) -> None:
     assert not [one for one in app.markdown if one.value.startswith("**Step ")]
-    assert [one.label for one in app.expander] == ["New here? Two minutes"]
+    assert [one.label for one in app.expander] == ["New here? A tour of two minutes"]
 
 
 def test_it_goes_through_all_steps_and_back(app: AppTest) -> None:
