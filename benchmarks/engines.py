@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.engine_ways import bystanders, command, judging, limits, page, preparing, sittings, sizes, targets, ways
 from benchmarks.engine_ways.process import ROOT, Process, environment
-from model.inference.card import DEFAULT_BUNDLE
+from model.inference.card import DEFAULT_BUNDLE, read_card
 
 OUT = machine.RESULTS / "engines.json"
 
@@ -78,6 +78,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "threads": ways.THREADS,
         "pictures": facts["pictures"],
         "calibrated_on": facts["calibrated_on"],
+        "shipped": _shipped(options.bundle),
         "reference_auc": judging.auc(scores, np.load(files / "labels.npy"), facts["positive"]),
         "rows": rows,
         "archive": archive,
@@ -87,6 +88,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
     result["targets"] = targets.judge(result, seconds, archive, first, dicom)
     return result
+
+
+def _shipped(folder: Path) -> dict[str, Any]:
+    """What the card says of the form that ships and of how it was chosen."""
+    card = read_card(folder)
+    return {
+        "bundle": card.title,
+        "form": card.raw["architecture"]["weights_stored_as"],
+        "export": {name: value for name, value in card.raw["export"].items() if name != "gradcam"},
+    }
 
 
 def _describe(way: ways.Way, places: sittings.Places, facts: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
