@@ -61,7 +61,8 @@ def notes(
         found.append(Note("Most of the picture is black: it may be under-exposed, or its window set too high."))
     if float((pixels >= _WHITE).mean()) > _MOST_WHITE:
         found.append(Note("Much of the picture is white: it may be over-exposed, or its window set too low."))
-    low, high = np.percentile(pixels, [5, 95])
+    # Every fourth pixel tells the spread as well as all of them, which take a millisecond.
+    low, high = np.percentile(pixels[::2, ::2], [5, 95])
     if high - low < _LEAST_SPREAD:
         found.append(Note("The picture has little contrast."))
     if blockiness(radiograph.pixels) > _BLOCKS:
