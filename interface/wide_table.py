@@ -10,6 +10,8 @@ import re
 
 import streamlit as st
 
+from interface.language import tr
+
 # A table with fewer fits on a phone.
 WIDE = 4
 # Of a column, in rem, where the table scrolls anyway: an interval then takes two lines. Four columns fit on a phone.
@@ -58,7 +60,7 @@ def as_html(markdown: str) -> str:
         return f"<tr>{''.join(drawn)}</tr>"
 
     body = "".join(line(row, "td") for row in rows)
-    label = html.escape("Table: " + ", ".join(filter(None, head)))
+    label = html.escape(tr("Table: {columns}", columns=", ".join(filter(None, head))))
     return (
         f'{_STYLE}<div class="wide-table" role="region" tabindex="0" aria-label="{label}">'
         f'<table style="min-width: {NARROWEST * len(head) if len(head) > WIDE else 0}rem">'

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
-from model.inference import bundle as bundles
 from model.inference import command_line, remote, rendering, report, resuming, sources
 from model.inference.allocation import give_freed_memory_back
 from model.inference.archive import Load
@@ -19,14 +18,13 @@ from model.inference.card import BundleError, Card, chosen, read_card
 from model.inference.file_reader import read_file
 from model.inference.pipeline import in_order
 from model.inference.radiograph import Radiograph
-from model.inference.reader import REFUSED, Reader, Reading
+from model.inference.reader import REFUSED, Reading
+from model.inference.readers import Readers, at_once
 from model.inference.terminal import print_line, with_progress
 
 READ, NONE_READ, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 # A heatmap's picture has no side above this; the maps themselves have a few cells a side.
 HEATMAP_SIDE = 1024
-# One is decoded while the network looks at another.
-AT_ONCE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,8 +71,8 @@ def _read(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     give_freed_memory_back()
-    reader = Reader(bundles.load(options.bundle))
-    card = reader.bundle.card
+    readers = Readers(options.bundle)
+    card = readers.card
     _check_point(options, card, parser)
     with ExitStack() as stack:
         try:
@@ -89,7 +87,7 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         if kept.left:
             print(f"Going on behind the {kept.left.total()} lines of {options.out.name}.", file=sys.stderr)
         met, count = Counter[str](), kept.readings
-        for record in _records(options, reader, kept, met):
+        for record in _records(options, readers, kept, met):
             write(record)
             count += record["decision"] != REFUSED
     if not met["pictures"]:
@@ -98,7 +96,7 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
 
 
 def _records(
-    options: argparse.Namespace, reader: Reader, kept: resuming.Kept, met: Counter[str]
+    options: argparse.Namespace, readers: Readers, kept: resuming.Kept, met: Counter[str]
 ) -> Iterator[report.Record]:
     """Read what has no line yet; counts in `met` the pictures, read now or before."""
 
@@ -110,15 +108,14 @@ def _records(
     left = chain.from_iterable(sources.unpacked(path, is_left) for path in found)
 
     def work(load: Load) -> tuple[Reading, Radiograph | None]:
-        reading, radiograph = read_file(load, reader, options.operating_point)
+        reading, radiograph = read_file(load, readers.own(), options.operating_point)
         # Decoded pictures are large: none waits for its turn that nobody draws.
         return reading, radiograph if options.heatmaps else None
 
-    for path, (reading, radiograph) in in_order(left, work, AT_ONCE):
+    for path, (reading, radiograph) in in_order(left, work, at_once()):
         record = {"path": str(path), **reading.to_dict()}
         if radiograph:
-            positive = reader.bundle.card.positive
-            record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, positive)
+            record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, readers.card.positive)
         yield record
 
 

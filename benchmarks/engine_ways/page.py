@@ -93,7 +93,8 @@ def document(result: dict[str, Any]) -> str:
         "",
         f"{archive['pictures']} files, three times. Bare engines: OpenCV decodes in two threads, the network takes "
         "pictures one by one or 16 at a time, whichever is quicker. The reader's process is counted without its start; "
-        "it also looks for lungs, judges the picture's quality and writes a line for each file.",
+        "it reads two files side by side, each with a network of one thread, also looks for lungs, judges the "
+        "picture's quality and writes a line for each file.",
         "",
         "| Way | Files a second |",
         "| --- | --- |",

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def in_order(
     files: Iterable[tuple[Place, Load]], work: Callable[[Load], Result], workers: int
 ) -> Iterator[tuple[Place, Result]]:
-    """Read the next files while the network is busy with one.
+    """Read several files side by side.
 
     Args:
         files: as `sources.unpacked` gives them; they are taken when a worker is nearly free, so memory stays flat.
