@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from interface import gallery, view, words
@@ -21,6 +23,8 @@ LABELS = {
     "report_pneumonia": mark("pneumonia: a program took it from the written report, and may be wrong"),
     "report_other": mark("another finding: a program took it from the written report, and may be wrong"),
 }
+# The class that a label stands for, where it is one of this network's; "another finding" may lie in the bones.
+CLASSES = {"covid19": "covid19", "report_normal": "normal", "report_pneumonia": "other"}
 REMARKS = {
     "lossless": mark("The sample of the page *Read* as DICOM in JPEG 2000, compressed without loss."),
     "lossy": mark("The same radiograph compressed to a tenth, with loss. Compare the two readings: does it matter?"),
@@ -82,6 +86,16 @@ def load(picture: Picture) -> None:
     view.shelf().put(key, session.read(picture.name, lambda: data, view.reader_or_stop()))
     st.session_state.chosen = key
     st.switch_page("pages/read.py")
+
+
+def labelled(pictures: list[Picture], classes: Sequence[str]) -> list[tuple[str, Picture]]:
+    """The pictures whose label is a class of the network, each behind the name of that class.
+
+    Args:
+        pictures: of the list.
+        classes: of the network.
+    """
+    return [(CLASSES[one.label], one) for one in pictures if CLASSES.get(one.label) in classes]
 
 
 def wait(fetching: Fetching) -> bytes:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import streamlit as st
 
-from interface import quiz, quiz_result, quiz_score, view, words
+from interface import gallery, gallery_cards, quiz, quiz_result, quiz_score, view, words
+from interface.gallery import Picture
 from interface.language import mark, tr
 from interface.quiz import Answer, Question, Quiz
+from interface.transfer import Unfetched
 from model.inference.card import Card
 
 WIDTH = 960
@@ -43,18 +46,51 @@ def bring(card: Card) -> None:
         )
     )
     if files and st.button(tr("Begin"), icon=":material/play_arrow:", key="quiz_begin"):
-        with st.status(tr("Reading the pictures")) as status:
-            made, problems = quiz.build(
-                view.expand(files, folders=True),
-                view.reader_or_stop(),
-                random.randrange(1_000_000),
-                lambda name: status.update(label=tr("Reading {file}", file=words.plain(name))),
-            )
-        view.forget_uploads(files)
-        st.session_state.quiz_uploads += 1
-        st.session_state.quiz, st.session_state.quiz_problems = made, problems
-        st.rerun()
+        begin(view.expand(files, folders=True), [], lambda: view.forget_uploads(files))
+    public = gallery_cards.labelled(gallery.listed(), card.classes)
+    if public and st.button(
+        tr("Begin with public radiographs ({count})", count=len(public)),
+        icon=":material/cloud_download:",
+        key="quiz_public",
+        help=tr(gallery_cards.INTRODUCTION),
+    ):
+        begin(*fetched(public))
     problems_of(st.session_state.get("quiz_problems", []))
+
+
+def begin(files: Iterable[tuple[str, quiz.Load]], problems: list[str], done: Callable[[], None] = lambda: None) -> None:
+    """Read the pictures and ask the first question.
+
+    Args:
+        files: as `quiz.build` takes them.
+        problems: that were met before.
+        done: is called when all are read.
+    """
+    with st.status(tr("Reading the pictures")) as status:
+        made, more = quiz.build(
+            files,
+            view.reader_or_stop(),
+            random.randrange(1_000_000),
+            lambda name: status.update(label=tr("Reading {file}", file=words.plain(name))),
+        )
+    done()
+    st.session_state.quiz_uploads += 1
+    st.session_state.quiz, st.session_state.quiz_problems = made, [*problems, *more]
+    st.rerun()
+
+
+def fetched(public: list[tuple[str, Picture]]) -> tuple[list[tuple[str, quiz.Load]], list[str]]:
+    """The gallery's pictures in folders with the class' name, and a sentence for each that can't be had."""
+    files: list[tuple[str, quiz.Load]] = []
+    problems = []
+    for label, one in public:
+        try:
+            data = gallery_cards.wait(gallery.SHARED.begin(one))
+        except Unfetched as error:
+            problems.append(f"{one.title}: {tr(error.sentence, **error.values)}")
+        else:
+            files.append((f"{label}/{one.name}", partial(bytes, data)))
+    return files, problems
 
 
 def problems_of(problems: Sequence[str]) -> None:

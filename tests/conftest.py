@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.hosts import host, straight  # noqa: F401 - fixtures
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import loading, quiz, quiz_score
+from interface import gallery, loading, quiz, quiz_score
+from interface.gallery import Gallery
 from interface.quiz import Answer, Question
 from interface.quiz_labels import read_labels
 from model.inference.reader import Reader
+from tests.hosts import LOCAL, Host
 
 Make = Callable[[str, int], tuple[str, bytes, str]]
 
@@ -164,3 +168,31 @@ def test_a_whole_quiz_on_the_page(app: AppTest, picture: Make) -> None:
     assert app.metric[0].value == "1 of 2 (50\u202f%)"
     app.button(key="quiz_new").click().run()
     assert app.file_uploader
+
+
+def test_a_quiz_of_public_pictures_asks_those_that_can_be_had(
+    app: AppTest, picture: Make, host: Host, straight: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = []
+    for number, label in enumerate(("covid19", "report_normal", "report_pneumonia", "none", "covid19")):
+        data = picture("normal", number)[1]
+        host.files[f"{number}.png"] = data
+        # The last one is not what was pinned.
+        digest = hashlib.sha256(data if number < 4 else b"").hexdigest()
+        url = f"{host.address}/{number}.png"
+        entry = replace(gallery.listed()[0], title=f"P{number}", url=url, sha256=digest, bytes=len(data), label=label)
+        listed.append(entry)
+    monkeypatch.setattr(gallery, "listed", lambda: listed)
+    monkeypatch.setattr(gallery, "SHARED", Gallery(replace(LOCAL, silence=20)))
+    app.switch_page("pages/quiz.py").run()
+    public = app.button(key="quiz_public")
+    assert public.label == "Begin with public radiographs (4)"
+    public.click().run()
+    assert not app.exception
+    made = app.session_state.quiz
+    assert {q.name: q.label for q in made.questions} == {
+        "covid19/0.png": "covid19",
+        "normal/1.png": "normal",
+        "other/2.png": "other",
+    }
+    assert "P4: What 127.0.0.1 sent is not the file" in app.warning[0].value.replace("\\", "")
