@@ -30,8 +30,9 @@ from model.inference import sources
 from model.inference.card import chosen, read_card
 
 ROOT = Path(__file__).resolve().parents[1]
-# What differs between the settled archives may be this much of what one needs; those of fewer pictures are not settled.
+# What differs between archives may be this much of what one needs.
 SLOWER, LARGER_MB = 1.1, 20
+# Smaller ones are not compared: one picture needs one reader, a hundred all that there will be.
 SETTLED = 100
 _READ = [sys.executable, "-m", "model", "read"]
 _SUMMARY = re.compile(r"(\d+) files in ([\d.]+) s with (\d+) processes")
@@ -181,7 +182,6 @@ def _targets(growth: list[dict[str, Any]], killed: dict[str, Any]) -> dict[str, 
 
 
 def _flat(growth: list[dict[str, Any]]) -> dict[str, Any]:
-    # One picture needs one reader, a hundred all that there will be.
     growth = [one for one in growth if one["pictures"] >= SETTLED]
     if len(growth) < 3:
         return {}

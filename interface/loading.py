@@ -13,7 +13,7 @@ import streamlit as st
 
 from interface.language import mark
 from model.inference.allocation import give_freed_memory_back
-from model.inference.card import MODEL_FILE, Card, chosen, read_card, read_checked
+from model.inference.card import Card, chosen, read_card, read_model
 
 if TYPE_CHECKING:
     from model.inference.reader import Reader
@@ -62,7 +62,7 @@ def _load(folder: str, changed: int) -> Future[Reader]:
     give_freed_memory_back()
     card = read_card(Path(folder))
     # Before the page stands, as it says so of a file that was damaged or replaced; the rest can wait.
-    model = read_checked(Path(folder) / MODEL_FILE, card.sha256, card.title)
+    model = read_model(Path(folder), card)
     loaded: Future[Reader] = Future()
     threading.Thread(target=_build, args=(Path(folder), card, model, loaded), daemon=True).start()
     return loaded

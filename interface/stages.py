@@ -13,7 +13,7 @@ from interface.architecture import Stage
 from interface.memory import make_sure_of_room
 from interface.pictures import to_grey
 from model.inference import stages
-from model.inference.card import MODEL_FILE, Card, chosen, read_checked
+from model.inference.card import Card, chosen, read_model
 
 COLUMNS, ROWS = 6, 3
 # Pixels a side of one map, and between two.
@@ -59,7 +59,7 @@ def look(seen: NDArray[np.uint8], card: Card) -> list[Maps]:
     """
     with turns.turn():
         make_sure_of_room()
-        model = read_checked(chosen() / MODEL_FILE, card.sha256, card.title)
+        model = read_model(chosen(), card)
         return [summary(values) for values in stages.look(model, seen[None, :, :, None].astype(np.float32))]
 
 

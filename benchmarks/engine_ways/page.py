@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.engine_ways import chart, targets, ways
 from benchmarks.engine_ways.process import ROOT
+from model.training.evaluation import AUC_LOST, RANK_KEPT
 from scripts.reliability import targets as target_table
 
 DOCUMENT, CHART = ROOT / "docs" / "engines.md", ROOT / "docs" / "engines.svg"
@@ -79,7 +80,7 @@ def document(result: dict[str, Any]) -> str:
         "COVID-19 class' maps with Keras' class maps, mean over pictures (their number in brackets); ways by gradients "
         "give what is positive alone, and are compared with what is positive in Keras' maps. Calibrated with "
         f"{result['calibrated_on']} pictures of the training part where a form needs it. A form can be shipped where "
-        f"the AUC falls by at most {targets.AUC_LOSS} and the rank correlation is above {targets.LEAST_RANK}.",
+        f"the AUC falls by at most {AUC_LOST} and the rank correlation is above {RANK_KEPT}.",
         "",
         "| Way | Heatmap from | Largest (mean) score difference | AUC | Rank correlation | Can be shipped |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -93,8 +94,8 @@ def document(result: dict[str, Any]) -> str:
         "",
         f"{archive['pictures']} files, three times. Bare engines: OpenCV decodes in two threads, the network takes "
         "pictures one by one or 16 at a time, whichever is quicker. The reader's process is counted without its start; "
-        "it reads two files side by side, each with a network of one thread, also looks for lungs, judges the "
-        "picture's quality and writes a line for each file.",
+        "it reads a file on each core, four at most, each with a network of one thread, also looks for lungs, judges "
+        "the picture's quality and writes a line for each file.",
         "",
         "| Way | Files a second |",
         "| --- | --- |",

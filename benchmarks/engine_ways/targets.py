@@ -6,18 +6,15 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.engine_ways import ways
+from model.training import evaluation
+from model.training.evaluation import AUC_LOST, RANK_KEPT
 
-AUC_LOSS, LEAST_RANK = 0.002, 0.98
 Row = dict[str, Any]
 
 
 def keeps(row: Row, reference_auc: float) -> bool:
-    """Whether a form may be shipped: AUC within 0.002 of Keras in float32, and heatmaps that rank as its do."""
-    return bool(
-        row.get("auc") is not None
-        and row["auc"] >= reference_auc - AUC_LOSS
-        and row.get("rank_correlation", 0) > LEAST_RANK
-    )
+    """Whether a form may be shipped, by its AUC and heatmaps against those of Keras in float32."""
+    return row.get("auc") is not None and evaluation.keeps(reference_auc - row["auc"], row.get("rank_correlation", 0))
 
 
 def quickest(rows: dict[str, Row], reference_auc: float, *, kept: bool) -> str:
@@ -64,8 +61,8 @@ def judge(result: Row, seconds: dict[str, list[float]], archive: Row, first: lis
         add(title, "at least 0.95", share, share >= 0.95, archive[which]["engine"])
     row = rows[ways.BARE]
     loss, rank = round(auc - row["auc"], 4), round(row["rank_correlation"], 4)
-    add("AUC that the shipped file loses", f"at most {AUC_LOSS}", loss, loss <= AUC_LOSS)
-    add("rank correlation of its heatmaps with float32", f"above {LEAST_RANK}", rank, rank > LEAST_RANK)
+    add("AUC that the shipped file loses", f"at most {AUC_LOST}", loss, loss <= AUC_LOST)
+    add("rank correlation of its heatmaps with float32", f"above {RANK_KEPT}", rank, rank > RANK_KEPT)
     median = round(sorted(first)[len(first) // 2], 3)
     add("first reading of the command line, seconds from process start", "under 1.0", median, median < 1.0)
     for kind, one in dicom.items():

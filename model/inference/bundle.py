@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.inference import screening
-from model.inference.card import MODEL_FILE, BundleError, Card, chosen, read_card, read_checked
+from model.inference.card import BundleError, Card, chosen, read_card, read_checked, read_model
 from model.inference.lungs import Segmenter
 from model.inference.side import SideTeller
 
@@ -106,7 +106,7 @@ def load(path: Path | str | None = None, threads: int = 2) -> Bundle:
     """
     folder = chosen(path)
     card = read_card(folder)
-    return build(folder, card, read_checked(folder / MODEL_FILE, card.sha256, card.title), threads)
+    return build(folder, card, read_model(folder, card), threads)
 
 
 def build(folder: Path, card: Card, model: bytes, threads: int = 2) -> Bundle:

@@ -138,6 +138,19 @@ def _parse(raw: dict[str, Any]) -> Card:
     )
 
 
+def read_model(folder: Path, card: Card) -> bytes:
+    """Read the network of a bundle.
+
+    Args:
+        folder: of the bundle.
+        card: its card.
+
+    Raises:
+        BundleError: there is no such file, or it is not the one that the card describes.
+    """
+    return read_checked(folder / MODEL_FILE, card.sha256, card.title)
+
+
 def read_checked(path: Path, sha256: str, title: str) -> bytes:
     """Read a file of a bundle.
 

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from model.inference import bundle as bundles
-from model.inference.card import MODEL_FILE, chosen, read_card, read_checked
+from model.inference.card import chosen, read_card, read_model
 from model.inference.reader import Reader
 
 # Each takes about 60 MB, and more cores than this wait for the files.
@@ -34,7 +34,7 @@ class Readers:
         """
         self._folder = chosen(path)
         self.card = read_card(self._folder)
-        self._model = read_checked(self._folder / MODEL_FILE, self.card.sha256, self.card.title)
+        self._model = read_model(self._folder, self.card)
         self._spare = [self._build()]
         self._own = threading.local()
 

@@ -119,18 +119,17 @@ def _open_table(path: Place) -> TextIO:
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def unpacked(path: Place, wanted: Callable[[Place], bool] | None = None) -> Iterator[tuple[Place, archive.Load]]:
+def unpacked(path: Place, wanted: Callable[[Place], bool] = lambda _: True) -> Iterator[tuple[Place, archive.Load]]:
     """The file, or the files in a ZIP archive as if it were a folder.
 
     Args:
         path: as `files` gives it.
-        wanted: asked about each path in turn; of an archive only these are unpacked. None for all.
+        wanted: asked about each path in turn; of an archive only these are unpacked; by default all.
 
     Yields:
         A path, and the function that gives the content; it raises Unreadable with a sentence, or RemoteError where a
         storage does not answer.
     """
-    wanted = wanted or (lambda _: True)
     try:
         file = _open(path)
     except OSError:

@@ -11,6 +11,8 @@ from scipy.special import log_softmax, logit, softmax
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 RESAMPLES = 1000
+# What a form that computes in 8 bits throughout may lose: AUC at most, and of the heatmaps' mean rank correlation.
+AUC_LOST, RANK_KEPT = 0.002, 0.98
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
 
@@ -34,6 +36,11 @@ def auc(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
     if not weight[truth].sum() or not weight[~truth].sum():
         return float("nan")
     return float(roc_auc_score(truth, score, sample_weight=weight))
+
+
+def keeps(auc_lost: float, rank: float) -> bool:
+    """Whether a form with that loss of AUC and that mean rank correlation of its heatmaps may be shipped."""
+    return auc_lost <= AUC_LOST and rank > RANK_KEPT
 
 
 def share_at_or_above(threshold: float, *, among: bool) -> Metric:

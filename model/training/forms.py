@@ -13,10 +13,8 @@ from tqdm import tqdm
 from model.inference.bundle import Bundle
 from model.training import conversion, evaluation, full_int8, network
 
-# The form that computes in 8 bits throughout is shipped where, on validation pictures, no source's AUC falls by more
-# than the first and the heatmaps' mean rank correlation is above the second.
-AUC_LOST, RANK_KEPT = 0.002, 0.98
-# Of the others, the first is shipped in which no score on validation moves by more than this.
+# Of the forms that compute in float where 8 bits cost most, the first is shipped in which no score on validation moves
+# by more than this.
 LARGEST_MOVE = 0.01
 
 
@@ -98,7 +96,7 @@ def _forms(
     """Name, content and condition of each form, made when its turn comes."""
     if full_int8.fits(model):
         content = full_int8.convert(model, calibrating())
-        yield full_int8.NAME, content, lambda found: found.auc_lost <= AUC_LOST and found.rank > RANK_KEPT
+        yield full_int8.NAME, content, lambda found: evaluation.keeps(found.auc_lost, found.rank)
     exact = conversion.convert(network.with_maps(model))
     network.round_to_int8(model)
     rounded = conversion.convert(network.with_maps(model))

@@ -17,11 +17,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from interface import gallery
 from scripts import serving
+from scripts.screenshots import LAST_HEADINGS
 from tests.browser.conftest import PATIENCE
 from tests.inference.files import real
 
 pytestmark = pytest.mark.browser
-LAST = "A picture to try"
+LAST = LAST_HEADINGS["data"]
 PUBLIC = "github.com"
 CERTIFY = (
     "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -keyout key.pem -out certificate.pem -addext"
