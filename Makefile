@@ -43,11 +43,11 @@ bench: .venv-test/installed-bench ## measure speed and memory into benchmarks/re
 	$(TEST) -m benchmarks.crowd --readings 5000
 	$(TEST) -m benchmarks.replicas
 	$(TEST) -m benchmarks.archive
-	$(TEST) -m benchmarks.archive_estimate
+	$(TEST) -m studies.archive_estimate
 	$(TEST) -m scripts.reliability
 
 fuzz: .venv-test/installed ## damage 50,000 files and see that none upsets the reader
-	$(TEST) -m scripts.fuzz
+	$(TEST) -m scripts.fuzz.fuzzer
 
 audit: .venv-audit/installed ## ask the public advisories about every pinned package (needs a network)
 	@.venv-audit/bin/python -m scripts.audit
@@ -69,15 +69,15 @@ clean: ## remove environments and caches; runs/ with its checkpoints stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is made once; its `installed` file says that the installation came to its end.
-.venv/installed: requirements.txt constraints.txt
-.venv-train/installed: requirements-train.txt requirements.txt constraints.txt
-.venv-test/installed: requirements-test.txt requirements-train.txt requirements.txt constraints.txt
+.venv/installed: requirements.txt requirements/constraints.txt
+.venv-train/installed: requirements/train.txt requirements.txt requirements/constraints.txt
+.venv-test/installed: requirements/test.txt requirements/train.txt requirements.txt requirements/constraints.txt
 .venv/installed .venv-train/installed .venv-test/installed:
 	@python=$$(scripts/find_python.sh) || exit 1; \
 	echo "Installing $< into $(@D) with $$("$$python" --version): a few minutes, only this once."; \
 	"$$python" -m venv --clear $(@D) && $(@D)/bin/python -m pip install $(PIP_FLAGS) -r $< && touch $@
 
-.venv-test/installed-bench: requirements-bench.txt .venv-test/installed
+.venv-test/installed-bench: requirements/bench.txt .venv-test/installed
 	$(TEST) -m pip install $(PIP_FLAGS) -r $< && touch $@
 
 # Of its own: what looks at the packages is not one of them.

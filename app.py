@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from interface import language
-from interface.language import mark, tr
+from interface.core import language
+from interface.core.language import mark, tr
 
 ABOUT = mark(
     "A ResNet50 that tells a COVID-19 pattern, other lung disease and a normal chest radiograph apart and shows where "

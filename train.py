@@ -25,10 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or arguments[0] not in ("fit", "export", "equip", "evaluate", "bench"):
         arguments = ["fit", *arguments]
     options = _parser().parse_args(arguments)
-    from model.inference.card import BundleError
+    from model.reading.card import BundleError
+    from model.training.callbacks import FittingError
     from model.training.export import ExportError
-    from model.training.keeper import FittingError
-    from model.training.records import DatasetError
+    from model.training.manifest import DatasetError
 
     try:
         options.command(options)
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from model.training.records import EXTERNAL_SOURCES
+    from model.training.manifest import EXTERNAL_SOURCES
 
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -124,25 +124,25 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from model.training import devices, fitting, hardware, runs
+    from model.training import config, distributed, fit, precision
 
     # First of all: TensorFlow can't be told of other devices once it has started.
-    chosen = devices.choose(options.devices)
+    chosen = distributed.choose(options.devices)
     settings = _settings(options)
-    plan = runs.Plan(str(options.data), options.sources, options.hold_out)
+    plan = config.Plan(str(options.data), options.sources, options.hold_out)
     if options.resume:
-        plan, settings = runs.read(options.run)
-    data = chosen.in_turn(lambda: runs.load(plan, settings, options.run))
+        plan, settings = config.read(options.run)
+    data = chosen.in_turn(lambda: config.load(plan, settings, options.run))
     if chosen.chief:
         print(data.summary(), flush=True)
     if options.check:
         return
     if chosen.chief:
-        runs.write(options.run, plan, settings)
-    print(hardware.choose_device(chosen.count > 1), flush=True)
+        config.write(options.run, plan, settings)
+    print(precision.choose_device(chosen.count > 1), flush=True)
     if chosen.count > 1:
         print(chosen, flush=True)
-    fitting.fit(data, settings, options.run, resume=options.resume, tensorboard=options.tensorboard, devices=chosen)
+    fit.fit(data, settings, options.run, resume=options.resume, tensorboard=options.tensorboard, devices=chosen)
     if chosen.chief and not options.no_export:
         from model.training.export import export_run
 
@@ -150,14 +150,14 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from model.training import bench, runs
-    from model.training.records import EXTERNAL_SOURCES
+    from model.training import bench, config
+    from model.training.manifest import EXTERNAL_SOURCES
 
     settings = _settings(options)
     data = None
     if not options.synthetic:
         # The same sources as `fit` takes, so that what it has decoded is found.
-        data = runs.load(runs.Plan(str(options.data), (), EXTERNAL_SOURCES), settings, options.run)
+        data = config.load(config.Plan(str(options.data), (), EXTERNAL_SOURCES), settings, options.run)
     bench.run(data, settings, steps=options.steps, profile=options.profile, out=options.out)
 
 
@@ -170,14 +170,14 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _equip(options: argparse.Namespace) -> None:
-    from model.training.equip import equip
+    from model.training.auxiliary.add_auxiliary import equip
 
     kept = {"with_lungs": not options.keep_lungs, "with_side": not options.keep_side}
     equip(options.run, options.bundle or options.run / "bundle", **kept)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from model.training.evidence import command
+    from model.evaluation import command
 
     out = options.out or Path("artefacts/evidence" if options.quick else ".")
     command.run(options.bundle, options.data, out, options.run, quick=options.quick)

@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.archive [--pictures 400] [--growth 100,1000,10000] [--killed 1000]
 
 Pictures are links to the real ones of the shared data, over and over. Ray is measured where it is installed
-(requirements-archive.txt). `python -m benchmarks.archive_estimate` then writes the tables of docs/archive.md.
+(requirements/archive.txt). `python -m studies.archive_estimate` then writes the tables of docs/archive.md.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine, pictures
-from model.inference import sources
-from model.inference.card import chosen, read_card
+from benchmarks import images, machine
+from model.files import sources
+from model.reading.card import chosen, read_card
 
 ROOT = Path(__file__).resolve().parents[1]
 # What differs between archives may be this much of what one needs.
@@ -69,16 +69,16 @@ def main() -> None:
 
 def _store(folder: Path) -> list[Path]:
     """Real pictures: at most 500 of the shared data, else windows of the sample."""
-    manifest = pictures.SHARED / "manifest.csv"
+    manifest = images.SHARED / "manifest.csv"
     if manifest.exists():
         with manifest.open(encoding="utf-8") as file:
             named = [row["path"] for row in csv.DictReader(file)]
-        return [pictures.SHARED / str(name) for name in np.random.default_rng(0).permutation(named)[:500]]
+        return [images.SHARED / str(name) for name in np.random.default_rng(0).permutation(named)[:500]]
     folder.mkdir()
     made = []
-    for number, data in enumerate(pictures.windowed(50)):
+    for number, data in enumerate(images.windowed(50)):
         made.append(folder / f"{number}.png")
-        made[-1].write_bytes(pictures.as_png(data))
+        made[-1].write_bytes(images.as_png(data))
     return made
 
 
@@ -103,7 +103,7 @@ def _engines(folder: Path, store: list[Path], size: int) -> dict[str, Any]:
         whole = _run([str(top), "--out", str(out)], cores)
         found[name] = _rates(size, whole["seconds"] - start, start, whole["peak_mb"])
     if importlib.util.find_spec("ray") is None:
-        found["ray"] = "not measured: pip install -r requirements-archive.txt"
+        found["ray"] = "not measured: pip install -r requirements/archive.txt"
         return found
     # Enough blocks that the processes end at about the same time.
     block = max(1, size // 40)

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from pydicom import dcmread
 
-from benchmarks import machine, pictures
-from benchmarks.limits import limited
-from model.inference.card import chosen, read_card
+from benchmarks import images, machine
+from benchmarks.memory_limit import limited
+from model.reading.card import chosen, read_card
 from scripts import serving
 from scripts.visitor import Visitor
 
@@ -106,7 +106,7 @@ def _memory(server: serving.Server, key: str) -> float:
 def _radiographs(count: int, seed: int) -> Iterator[bytes]:
     """DICOM files of different parts of the sample, too large for the input check to take them for anything else."""
     rng = np.random.default_rng(seed)
-    dataset = dcmread(io.BytesIO(pictures.sample()))
+    dataset = dcmread(io.BytesIO(images.sample()))
     whole = dataset.pixel_array
     for _ in range(count):
         dataset.Rows, dataset.Columns = (int(side * rng.uniform(0.92, 1)) for side in whole.shape)

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import machine
-from benchmarks.cuttings import SIDE, cuttings
-from model.inference.card import MODEL_FILE, chosen, read_card
+from benchmarks.crops import SIDE, cuttings
+from model.reading.card import MODEL_FILE, chosen, read_card
 from scripts import serving, watching
 from scripts.visitor import Visitor
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks import machine, pictures
-from model.inference import bundle as bundles
-from model.inference import rendering
-from model.inference.allocation import give_freed_memory_back
-from model.inference.radiograph import decode
-from model.inference.reader import Reader
+from benchmarks import images, machine
+from model.reading import bundle as bundles
+from model.reading import heatmap
+from model.reading.malloc import give_freed_memory_back
+from model.reading.radiograph import decode
+from model.reading.reader import Reader
 from scripts.serving import resident_megabytes
 
 READINGS, EVERY, LIMIT_MB = 500, 50, 20
@@ -63,16 +63,16 @@ def _read(reader: Reader, data: bytes) -> str:
     radiograph = decode(data)
     reading = reader.read(radiograph)
     for index in range(len(reading.classes)):
-        if rendering.evidence(reading.maps[..., index]) is not None:
-            rendering.png(rendering.overlay(radiograph.pixels, reading.maps[..., index], 0.5))
+        if heatmap.evidence(reading.maps[..., index]) is not None:
+            heatmap.png(heatmap.overlay(radiograph.pixels, reading.maps[..., index], 0.5))
             break
     return reading.sha256
 
 
 def _files() -> Iterator[bytes]:
     """Every other file a DICOM radiograph, the others of the shared data where it is: sizes vary as they do in life."""
-    shared = pictures.shared(READINGS)
-    for number, data in enumerate(pictures.windowed(READINGS)):
+    shared = images.shared(READINGS)
+    for number, data in enumerate(images.windowed(READINGS)):
         yield data if number % 2 else next(shared, data)
 
 

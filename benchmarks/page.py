@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from benchmarks import machine, pictures
-from model.inference.card import chosen, read_card
-from model.inference.radiograph import decode
+from benchmarks import images, machine
+from model.reading.card import chosen, read_card
+from model.reading.radiograph import decode
 from scripts import serving
 
 RUNS = 10
@@ -107,11 +107,11 @@ def main() -> int:
 
 def _files(folder: Path) -> dict[str, Path]:
     """The sample radiograph as people have it, on disk: handing Playwright the bytes takes it seconds of its own."""
-    dicom = pictures.sample()
+    dicom = images.sample()
     whole = np.clip(np.rint(decode(dicom).pixels), 0, 255).astype(np.uint8)
     height, width = whole.shape
     found = {
-        "PNG of 1,024 x 1,024 pixels": pictures.as_png(dicom),
+        "PNG of 1,024 x 1,024 pixels": images.as_png(dicom),
         f"JPEG of {width:,} x {height:,} pixels": cv2.imencode(".jpg", whole)[1].tobytes(),
         f"raw DICOM of {width:,} x {height:,} pixels": dicom,
     }

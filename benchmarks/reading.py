@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from benchmarks import machine, pictures
-from model.inference import bundle as bundles
-from model.inference.card import DEFAULT_BUNDLE
-from model.inference.radiograph import Radiograph, decode
-from model.inference.reader import Reader
+from benchmarks import images, machine
+from model.reading import bundle as bundles
+from model.reading.card import DEFAULT_BUNDLE
+from model.reading.radiograph import Radiograph, decode
+from model.reading.reader import Reader
 
 THREADS = 2
 # A reading is timed this often in each round: it takes a hundredth of what the gradient takes.
@@ -39,7 +39,7 @@ def main() -> None:
     cv2.setNumThreads(THREADS)
 
     reader = Reader(bundles.load(options.bundle, threads=THREADS))
-    radiograph = decode(pictures.sample())
+    radiograph = decode(images.sample())
     image = radiograph.to_input(reader.bundle.card.size)
     gradients, compared = _gradients(options.weights, reader, radiograph, image)
     cheap: dict[str, Callable[[], object]] = {

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.crowd import Tally, hold_class
-from model.inference.card import chosen, read_card
+from model.reading.card import chosen, read_card
 from scripts import proxying, serving
 
 SESSIONS, PICTURES = 30, 10

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Browser, Page
 
-from benchmarks import machine, pictures
-from model.inference.card import chosen, read_card
+from benchmarks import images, machine
+from model.reading.card import chosen, read_card
 from scripts import serving
 
 STARTS, READINGS, IMPORTS = 5, 10, 7
 PATIENCE_MS = 60_000
 UPLOADER = "input[type=file]"
-# In a process of its own: everything in model.inference, and what came along with it.
+# In a process of its own: everything in model.reading, and what came along with it.
 IMPORT = """
 import importlib, json, pkgutil, sys, time
 start = time.perf_counter()
-import model.inference
+import model.reading
 package = time.perf_counter() - start
-import model.inference.reader, model.inference.rendering
+import model.reading.reader, model.reading.heatmap
 reader = time.perf_counter() - start
-for module in pkgutil.iter_modules(model.inference.__path__, "model.inference."):
+for module in pkgutil.iter_modules(model.reading.__path__, "model.reading."):
     importlib.import_module(module.name)
 print(json.dumps({
     "package": package,
@@ -51,7 +51,7 @@ def main() -> int:
             print(f"Nothing measured: {serving.NO_BROWSER}.", file=sys.stderr)
             return 1
         log = Path(scratch) / "log.txt"
-        png, dicom = pictures.as_png(pictures.sample()), pictures.sample()
+        png, dicom = images.as_png(images.sample()), images.sample()
         first = [_first_reading(chromium, log, png) for _ in range(STARTS)]
         first_dicom = [_first_reading(chromium, log, dicom) for _ in range(STARTS)]
         resident = _resident_by_readings(chromium, log)
@@ -135,7 +135,7 @@ def _resident_by_readings(chromium: Browser, log: Path) -> dict[str, float]:
     with serving.serve(log) as server:
         resident = {"0": serving.resident_megabytes(server.pid)}
         page.goto(server.url)
-        for number, data in enumerate(pictures.windowed(READINGS), 1):
+        for number, data in enumerate(images.windowed(READINGS), 1):
             _upload(page, number, data)
             resident[str(number)] = serving.resident_megabytes(server.pid)
     page.close()

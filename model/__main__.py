@@ -11,16 +11,19 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
-from model.inference import command_line, remote, rendering, report, resuming, sources
-from model.inference.allocation import give_freed_memory_back
-from model.inference.archive import Load
-from model.inference.card import BundleError, Card, chosen, read_card
-from model.inference.file_reader import read_file
-from model.inference.pipeline import in_order
-from model.inference.radiograph import Radiograph
-from model.inference.reader import REFUSED, Reading
-from model.inference.readers import Readers, at_once
-from model.inference.terminal import print_line, with_progress
+from model.cli import arguments as command_arguments
+from model.cli import resume, writers
+from model.cli.file_reader import read_file
+from model.cli.ordered_map import in_order
+from model.cli.progress import print_line, with_progress
+from model.files import remote, sources
+from model.files.zip import Load
+from model.reading import heatmap
+from model.reading.card import BundleError, Card, chosen, read_card
+from model.reading.malloc import give_freed_memory_back
+from model.reading.radiograph import Radiograph
+from model.reading.reader import REFUSED, Reading
+from model.reading.reader_pool import Readers, at_once
 
 READ, NONE_READ, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 # A heatmap's picture has no side above this; the maps themselves have a few cells a side.
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 at least one picture was read, 1 none was, 2 wrong usage, 130 interrupted by the user.
     """
-    parser = command_line.build()
+    parser = command_arguments.build()
     options = parser.parse_args(arguments)
     try:
         return _card(options) if options.command == "card" else _read(options, parser)
@@ -60,12 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _card(options: argparse.Namespace) -> int:
     folder = chosen(options.bundle)
     card = read_card(folder)
-    print((folder / "card.json").read_text(encoding="utf-8").rstrip() if options.json else report.describe(card))
+    print((folder / "card.json").read_text(encoding="utf-8").rstrip() if options.json else writers.describe(card))
     return READ
 
 
 def _read(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    command_line.check(options, parser)
+    command_arguments.check(options, parser)
     return _read_on_ray(options, parser) if options.engine == "ray" else _read_here(options, parser)
 
 
@@ -76,11 +79,11 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
     _check_point(options, card, parser)
     with ExitStack() as stack:
         try:
-            kept = resuming.take_up(options.out, card, options.operating_point) if options.resume else resuming.Kept()
+            kept = resume.take_up(options.out, card, options.operating_point) if options.resume else resume.Kept()
             if options.heatmaps:
                 options.heatmaps.mkdir(parents=True, exist_ok=True)
             write = _open(options, card, stack)
-        except resuming.ResumeError as error:
+        except resume.ResumeError as error:
             parser.error(str(error))
         except OSError as error:
             parser.error(f"can't write there: {error.strerror}")
@@ -96,15 +99,15 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
 
 
 def _records(
-    options: argparse.Namespace, readers: Readers, kept: resuming.Kept, met: Counter[str]
-) -> Iterator[report.Record]:
+    options: argparse.Namespace, readers: Readers, kept: resume.Kept, met: Counter[str]
+) -> Iterator[writers.Record]:
     """Read what has no line yet; counts in `met` the pictures, read now or before."""
 
     def is_left(path: sources.Place) -> bool:
         met["pictures"] += 1
         return not kept.take(path)
 
-    found = with_progress(command_line.paths(options), sys.stderr)
+    found = with_progress(command_arguments.paths(options), sys.stderr)
     left = chain.from_iterable(sources.unpacked(path, is_left) for path in found)
 
     def work(load: Load) -> tuple[Reading, Radiograph | None]:
@@ -122,22 +125,22 @@ def _records(
 def _read_on_ray(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     # Here and not above: neither the app nor a run on one machine has Ray.
     try:
-        from model.engines import ray_engine
+        from model.cli.ray import engine
     except ImportError as error:
-        parser.error(f"--engine ray needs more ({error.name} is missing): pip install -r requirements-archive.txt")
+        parser.error(f"--engine ray needs more ({error.name} is missing): pip install -r requirements/archive.txt")
     card = read_card(chosen(options.bundle))
     _check_point(options, card, parser)
-    job = ray_engine.Job(
+    job = engine.Job(
         bundle=str(chosen(options.bundle).resolve()),
         out=str(options.out.resolve() if isinstance(options.out, Path) else options.out),
         operating_point=card.point(options.operating_point).name,
         processes=options.processes,
-        block=options.block or ray_engine.BLOCK,
+        block=options.block or engine.BLOCK,
         resume=options.resume,
     )
     try:
-        done = ray_engine.read(command_line.paths(options), card, job)
-    except ray_engine.EngineError as error:
+        done = engine.read(command_arguments.paths(options), card, job)
+    except engine.EngineError as error:
         parser.error(str(error))
     print(done, file=sys.stderr)
     return READ if done.readings and not done.unfinished else NONE_READ
@@ -148,14 +151,14 @@ def _check_point(options: argparse.Namespace, card: Card, parser: argparse.Argum
         parser.error(f"--operating-point must be one of {', '.join(card.points)}")
 
 
-def _open(options: argparse.Namespace, card: Card, stack: ExitStack) -> report.Write:
+def _open(options: argparse.Namespace, card: Card, stack: ExitStack) -> writers.Write:
     out, append = options.out, options.resume
     if out is not None:
         table = out.suffix.lower() == ".csv"
         return stack.enter_context(
-            report.csv_table(out, card.classes, append=append) if table else report.json_lines(out, append=append)
+            writers.csv_table(out, card.classes, append=append) if table else writers.json_lines(out, append=append)
         )
-    return print_line if sys.stdout.isatty() else lambda record: print(report.to_json(record), flush=True)
+    return print_line if sys.stdout.isatty() else lambda record: print(writers.to_json(record), flush=True)
 
 
 def _write_heatmap(folder: Path, path: sources.Place, reading: Reading, radiograph: Radiograph, positive: str) -> str:
@@ -164,8 +167,8 @@ def _write_heatmap(folder: Path, path: sources.Place, reading: Reading, radiogra
     # Files of one name in several folders are told apart by their content.
     name = f"{path.stem}-{reading.sha256[:8]}-{shown}.png"
     class_map = reading.maps[:, :, reading.classes.index(shown)]
-    with report.replacing(folder / name, "wb") as file:
-        file.write(rendering.png(rendering.overlay(rendering.fit(radiograph.pixels, HEATMAP_SIDE), class_map)))
+    with writers.replacing(folder / name, "wb") as file:
+        file.write(heatmap.png(heatmap.overlay(heatmap.fit(radiograph.pixels, HEATMAP_SIDE), class_map)))
     return name
 
 

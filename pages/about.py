@@ -7,8 +7,8 @@ from importlib import metadata
 
 import streamlit as st
 
-from interface import view, words
-from interface.language import mark, tr
+from interface.core import labels, page
+from interface.core.language import mark, tr
 from model import __version__
 
 PRIVACY = (
@@ -32,17 +32,17 @@ WIDTH = 860
 
 def versions(title: str) -> str:
     """The versions that decide what a reading is, as a Markdown table."""
-    rows = [[tr("This app"), __version__], [tr("Network"), words.plain(title)], ["Python", platform.python_version()]]
+    rows = [[tr("This app"), __version__], [tr("Network"), labels.plain(title)], ["Python", platform.python_version()]]
     for package in PACKAGES:
         try:
             rows.append([package, metadata.version(package)])
         except metadata.PackageNotFoundError:
             rows.append([package, tr("not installed")])
-    return words.table([tr("Part"), tr("Version")], rows)
+    return labels.table([tr("Part"), tr("Version")], rows)
 
 
-view.through_app()
-card = view.card_or_stop()
+page.through_app()
+card = page.card_or_stop()
 with st.container(width=WIDTH):
     st.title(tr("About"))
     st.header(tr("What it is for"), anchor=False)
@@ -53,7 +53,7 @@ with st.container(width=WIDTH):
     st.markdown(
         tr("The code is under the Apache License 2.0. The network's weights have a licence of their own:")
         + " "
-        + words.stated(card.raw.get("licence", {}).get("weights"))
+        + labels.stated(card.raw.get("licence", {}).get("weights"))
     )
     st.header(tr("How to cite"), anchor=False)
     st.markdown(tr("With the version, because figures belong to one network:"))

@@ -6,23 +6,24 @@ from typing import Any
 
 import streamlit as st
 
-from interface import batch, turns, view, words
-from interface.language import tr
+from interface.batch import rows
+from interface.core import labels, page, queue
+from interface.core.language import tr
+from interface.read.sentences import said
 from interface.report import buttons
-from interface.sentences import said
-from model.inference.card import Card
-from model.inference.reader import Reader
+from model.reading.card import Card
+from model.reading.reader import Reader
 
 TILES = 60
 # Of one drop: they wait in memory until they are read.
 MOST_BYTES = 300_000_000
 
 
-def current() -> batch.Batch:
+def current() -> rows.Batch:
     """This session's batch."""
     if "batch" not in st.session_state:
-        st.session_state.batch = batch.Batch()
-    found: batch.Batch = st.session_state.batch
+        st.session_state.batch = rows.Batch()
+    found: rows.Batch = st.session_state.batch
     return found
 
 
@@ -31,19 +32,19 @@ def uploader(card: Card) -> None:
     count = st.session_state.setdefault("batch_uploads", 0)
 
     def take() -> None:
-        files = view.still_there(st.session_state[f"batch_{count}"])
+        files = page.still_there(st.session_state[f"batch_{count}"])
         fitting, total = [], 0
         for file in files:
             total += file.size
             if total <= MOST_BYTES:
                 fitting.append(file)
-        current().add(view.expand(fitting))
+        current().add(page.expand(fitting))
         current().left_out += len(files) - len(fitting)
-        view.forget_uploads(files)
+        page.forget_uploads(files)
         st.session_state.batch_uploads = count + 1
 
     st.file_uploader(
-        tr("Radiographs, or a ZIP of them: up to {most} pictures", most=batch.MOST_PICTURES),
+        tr("Radiographs, or a ZIP of them: up to {most} pictures", most=rows.MOST_PICTURES),
         accept_multiple_files=True,
         key=f"batch_{count}",
         on_change=take,
@@ -51,7 +52,7 @@ def uploader(card: Card) -> None:
         help=tr("PNG, JPEG, TIFF, WebP, BMP, DICOM or ZIP. All are read in this server's memory and none is kept."),
     )
     names = list(card.points)
-    labels = {name: said(words.label(name)) for name in names}
+    labels = {name: said(labels.label(name)) for name in names}
     st.selectbox(
         tr("Operating point"),
         names,
@@ -79,7 +80,7 @@ def run(reader: Reader) -> None:
         return
     bar = st.progress(0.0, tr("Reading"))
     st.button(tr("Stop"), on_click=stop, icon=":material/stop_circle:", key="batch_stop")
-    notice = turns.Notice()
+    notice = queue.Notice()
     while here.waiting:
         here.step(reader, st.session_state.get("batch_point"), notice)
         left = here.seconds_left or 0.0
@@ -114,14 +115,14 @@ def results(card: Card) -> None:
     columns = st.columns(len(card.classes) + 2)
     for column, name in zip(columns, [*card.classes, "uncertain", "refused"], strict=True):
         number = len(refused) if name == "refused" else decisions.count(name)
-        column.metric(words.decision_name(name), number, border=True)
+        column.metric(labels.decision_name(name), number, border=True)
     if here.left_out:
         st.warning(
             tr(
                 "{left} files were left out: a batch takes {most} pictures, and {megabytes} MB at once. "
                 "Press *Forget all*, then bring the rest.",
                 left=here.left_out,
-                most=batch.MOST_PICTURES,
+                most=rows.MOST_PICTURES,
                 megabytes=MOST_BYTES // 1_000_000,
             ),
             icon=":material/info:",
@@ -132,7 +133,9 @@ def results(card: Card) -> None:
             column_config={
                 tr("Picture"): st.column_config.ImageColumn(width="small"),
                 **{
-                    words.class_name(name): st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f")
+                    labels.class_name(name): st.column_config.ProgressColumn(
+                        min_value=0.0, max_value=1.0, format="%.2f"
+                    )
                     for name in card.classes
                 },
             },
@@ -141,48 +144,50 @@ def results(card: Card) -> None:
         )
     if refused:
         with st.expander(tr("Refused: {count}", count=len(refused)), expanded=not read, icon=":material/block:"):
-            lines = [f"- **{words.plain(row.name)}**: {words.plain(said(row.record['reasons'][0]))}" for row in refused]
+            lines = [
+                f"- **{labels.plain(row.name)}**: {labels.plain(said(row.record['reasons'][0]))}" for row in refused
+            ]
             st.markdown("\n".join(lines))
     downloads(here, card)
     if read:
         montage(read)
 
 
-def cells(row: batch.Row, card: Card) -> dict[str, Any]:
+def cells(row: rows.Row, card: Card) -> dict[str, Any]:
     """A row of the table; sortable by each score, searchable by name."""
     record = row.record
     return {
-        tr("Picture"): batch.data_url(row.thumbnail),
+        tr("Picture"): rows.data_url(row.thumbnail),
         tr("Name"): row.name,
-        tr("Decision"): words.decision_name(record["decision"]),
-        **{words.class_name(name): record["scores"][name] for name in card.classes},
+        tr("Decision"): labels.decision_name(record["decision"]),
+        **{labels.class_name(name): record["scores"][name] for name in card.classes},
         tr("Notes"): " ".join(map(said, record["notes"])),
     }
 
 
-def downloads(here: batch.Batch, card: Card) -> None:
+def downloads(here: rows.Batch, card: Card) -> None:
     with st.container(horizontal=True):
         st.download_button(
-            tr("Table (CSV)"), lambda: batch.table(here.rows, card.classes), "readings.csv", "text/csv",
+            tr("Table (CSV)"), lambda: rows.table(here.rows, card.classes), "readings.csv", "text/csv",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            tr("Readings (JSON lines)"), lambda: batch.json_lines(here.rows), "readings.jsonl", "application/jsonl",
+            tr("Readings (JSON lines)"), lambda: rows.json_lines(here.rows), "readings.jsonl", "application/jsonl",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            tr("All with heatmaps (ZIP)"), lambda: batch.archive(here.rows, card.classes, card.raw), "readings.zip",
+            tr("All with heatmaps (ZIP)"), lambda: rows.archive(here.rows, card.classes, card.raw), "readings.zip",
             "application/zip", icon=":material/folder_zip:", on_click="ignore",
         )  # fmt: skip
         st.button(tr("Forget all"), on_click=forget, icon=":material/delete:", key="batch_forget")
     buttons.batch(here.rows, card)
 
 
-def montage(read: list[batch.Row]) -> None:
+def montage(read: list[rows.Row]) -> None:
     """Heatmaps side by side: what they have in common shows at a glance."""
     st.subheader(tr("Heatmaps"))
     shown = sorted(read, key=lambda row: -max(row.record["scores"].values()))[:TILES]
-    told = [f"{row.name}: {words.decision_name(row.record['decision'])}" for row in shown]
+    told = [f"{row.name}: {labels.decision_name(row.record['decision'])}" for row in shown]
     with st.container(horizontal=True):
         for row, text in zip(shown, told, strict=True):
             # A column of 160 pixels each, so that a long name does not widen it.
@@ -192,10 +197,10 @@ def montage(read: list[batch.Row]) -> None:
         st.caption(tr("The {most} with the highest scores of {count}; the ZIP has all.", most=TILES, count=len(read)))
 
 
-view.through_app()
+page.through_app()
 st.title(tr("Batch"))
-st.markdown(f"{tr('Many radiographs at once, for a class or a study.')} {tr(words.NOT_A_DEVICE)}")
-READER = view.reader_or_stop()
+st.markdown(f"{tr('Many radiographs at once, for a class or a study.')} {tr(labels.NOT_A_DEVICE)}")
+READER = page.reader_or_stop()
 uploader(READER.bundle.card)
 run(READER)
 results(READER.bundle.card)

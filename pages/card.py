@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from interface import charts, view, wide_table, words
-from model.inference.card import Card
+from interface.components import charts, tables
+from interface.core import labels, page
+from model.reading.card import Card
 
 ROLES = {
     "internal": ("Internal", "Pictures of the same sources as the training, but of other patients."),
@@ -24,13 +25,13 @@ def summary(card: Card) -> None:
     raw = card.raw
     st.title("Model card")
     st.markdown(
-        f"**{words.plain(card.title)}**, made on {words.stated(str(raw.get('created') or '')[:10])}. Everything here "
+        f"**{labels.plain(card.title)}**, made on {labels.stated(str(raw.get('created') or '')[:10])}. Everything here "
         "is read from the file `card.json` that travels with the network; this page adds nothing and leaves nothing "
         "out."
     )
-    st.info(words.stated(raw.get("intended_use")), icon=":material/info:")
+    st.info(labels.stated(raw.get("intended_use")), icon=":material/info:")
     st.header("Limits")
-    st.markdown("\n".join(f"- {words.plain(limit)}" for limit in raw.get("limits", [])) or words.NOT_STATED)
+    st.markdown("\n".join(f"- {labels.plain(limit)}" for limit in raw.get("limits", [])) or labels.NOT_STATED)
 
 
 def figures(card: Card) -> None:
@@ -45,19 +46,21 @@ def figures(card: Card) -> None:
     )
     areas = [row for row in rows if row.get("metric") == "AUC"]
     if areas:
-        shown = [row | {"what": words.named(row.get("what", ""), card.classes), "set": row.get("set")} for row in areas]
+        shown = [
+            row | {"what": labels.named(row.get("what", ""), card.classes), "set": row.get("set")} for row in areas
+        ]
         st.echarts_chart(
             charts.intervals(shown, 0.5),
             height=90 + 56 * len(areas),
             renderer="svg",
             alt="Areas under the ROC curve with 95 % intervals: "
-            + "; ".join(f"{row['what']}, {row['set']}: {words.interval(row)}" for row in shown),
+            + "; ".join(f"{row['what']}, {row['set']}: {labels.interval(row)}" for row in shown),
         )
         st.caption("Area under the ROC curve (AUC): 1 is perfect, 0.5 is chance.")
     for role in dict.fromkeys([*ROLES, *(row.get("role", "") for row in rows)]):
         own = [row for row in rows if row.get("role", "") == role]
         if own:
-            title, what = ROLES.get(role, (words.stated(role), ""))
+            title, what = ROLES.get(role, (labels.stated(role), ""))
             st.subheader(title)
             st.caption(what)
             st.markdown(figure_table(own, card))
@@ -67,45 +70,49 @@ def figure_table(rows: list[dict[str, Any]], card: Card) -> str:
     """Three columns, so that a phone can show them."""
     cells = [
         [
-            f"{words.plain(words.label(str(row.get('metric'))))}: "
-            f"{words.plain(words.named(row.get('what', ''), card.classes))}; {words.stated(row.get('set'))}",
-            words.interval(row),
+            f"{labels.plain(labels.label(str(row.get('metric'))))}: "
+            f"{labels.plain(labels.named(row.get('what', ''), card.classes))}; {labels.stated(row.get('set'))}",
+            labels.interval(row),
             of_these(row),
         ]
         for row in rows
     ]
-    return words.table(["Figure", "Value (95 %)", "Pictures"], cells, (1, 2))
+    return labels.table(["Figure", "Value (95 %)", "Pictures"], cells, (1, 2))
 
 
 def of_these(row: dict[str, Any]) -> str:
     """How many pictures, and how many of them are positive where both kinds are in it."""
     n, positives = row.get("n"), row.get("positives")
-    return words.number(n) if positives in (None, 0, n) else f"{words.number(n)} ({words.number(positives)} positive)"
+    return (
+        labels.number(n) if positives in (None, 0, n) else f"{labels.number(n)} ({labels.number(positives)} positive)"
+    )
 
 
 def decisions(card: Card) -> None:
     raw = card.raw
     st.header("From score to decision")
     st.markdown(
-        f"The score of {words.class_name(card.positive)} is compared with a threshold. There are several, because "
+        f"The score of {labels.class_name(card.positive)} is compared with a threshold. There are several, because "
         "missing an illness and seeing one where there is none weigh differently for different people."
     )
     rows = [
         [
-            f"{words.plain(words.label(point.name))}{' (default)' if point.name == card.default_point else ''}: "
-            f"**{words.number(point.threshold)}**",
-            words.interval(point.sensitivity),
-            words.interval(point.specificity),
+            f"{labels.plain(labels.label(point.name))}{' (default)' if point.name == card.default_point else ''}: "
+            f"**{labels.number(point.threshold)}**",
+            labels.interval(point.sensitivity),
+            labels.interval(point.specificity),
         ]
         for point in card.points.values()
     ]
-    st.markdown(words.table(["Threshold", "Sensitivity (95 %)", "Specificity (95 %)"], rows, (1, 2)))
+    st.markdown(labels.table(["Threshold", "Sensitivity (95 %)", "Specificity (95 %)"], rows, (1, 2)))
     st.markdown(
-        "\n".join(f"- {words.plain(words.label(p.name))}: {words.stated(p.how)}" for p in card.points.values() if p.how)
+        "\n".join(
+            f"- {labels.plain(labels.label(p.name))}: {labels.stated(p.how)}" for p in card.points.values() if p.how
+        )
     )
     uncertain, calibration = raw.get("uncertain", {}), raw.get("calibration", {})
     st.markdown(
-        f"**Uncertain** is a reading nearer than {words.number(card.margin)} {words.stated(uncertain.get('unit'))} "
+        f"**Uncertain** is a reading nearer than {labels.number(card.margin)} {labels.stated(uncertain.get('unit'))} "
         "to a decision boundary."
     )
     st.markdown(listing({k: v for k, v in uncertain.items() if k not in ("margin", "unit")}))
@@ -124,15 +131,15 @@ def checks(card: Card) -> None:
         )
         rows = [
             [
-                f"{words.plain(words.label(row['group']))}"
-                + ("" if row["kind"] in ("frontal", row["group"]) else f", {words.plain(words.label(row['kind']))}"),
+                f"{labels.plain(labels.label(row['group']))}"
+                + ("" if row["kind"] in ("frontal", row["group"]) else f", {labels.plain(labels.label(row['kind']))}"),
                 f"{row['refused'] / row['pictures']:.1%}",
-                words.number(row["pictures"]),
+                labels.number(row["pictures"]),
             ]
             for row in sorted(screening.get("tested", []), key=lambda row: row["kind"] != "frontal")
         ]
         frontal = [row for row in screening.get("tested", []) if row["kind"] == "frontal"]
-        st.markdown(words.table(["Pictures of", "Refused", "Pictures"], rows, (1, 2)))
+        st.markdown(labels.table(["Pictures of", "Refused", "Pictures"], rows, (1, 2)))
         st.caption(f"The first {len(frontal)} rows are frontal chest radiographs by source, which should be read.")
     if lungs:
         st.header("Where the lungs are")
@@ -145,15 +152,15 @@ def checks(card: Card) -> None:
         )
         rows = [
             [
-                words.plain(words.label(row["source"])),
+                labels.plain(labels.label(row["source"])),
                 f"{row['wrongly'] / row['n']:.1%}",
                 f"{row['found'] / row['n']:.1%}",
-                words.number(row["n"]),
+                labels.number(row["n"]),
             ]
             for row in side.get("tested", [])
         ]
         heads = ["Pictures of", "Called mirrored, but are not", "Mirror images found", "Pictures"]
-        st.markdown(words.table(heads, rows, (1, 2, 3)))
+        st.markdown(labels.table(heads, rows, (1, 2, 3)))
 
 
 def data(card: Card) -> None:
@@ -161,13 +168,13 @@ def data(card: Card) -> None:
     training = card.raw.get("training", {})
     sources = [
         [
-            f"**{words.plain(source.get('source', ''))}**, {words.stated(source.get('role'))}",
+            f"**{labels.plain(source.get('source', ''))}**, {labels.stated(source.get('role'))}",
             f"{counts(source.get('pictures'))}. By split: {counts(source.get('split')).lower()}.",
-            words.stated(source.get("licence")),
+            labels.stated(source.get("licence")),
         ]
         for source in training.get("sources", [])
     ]
-    st.markdown(words.table(["Source", "Pictures", "Licence"], sources) if sources else words.NOT_STATED)
+    st.markdown(labels.table(["Source", "Pictures", "Licence"], sources) if sources else labels.NOT_STATED)
     st.subheader("Starting weights")
     st.markdown(listing(training.get("starting_weights", {})))
     history = training.get("history") or []
@@ -178,13 +185,13 @@ def data(card: Card) -> None:
             charts.history(history, MEASURES),
             height=300,
             renderer="svg",
-            alt=f"Loss by epoch over {len(history)} epochs; the last one: training {words.number(last.get('loss'))}, "
-            f"validation {words.number(last.get('val_loss'))}.",
+            alt=f"Loss by epoch over {len(history)} epochs; the last one: training {labels.number(last.get('loss'))}, "
+            f"validation {labels.number(last.get('val_loss'))}.",
         )
         with st.expander("Every epoch and every setting of the training run"):
             keys = list(dict.fromkeys(key for row in history for key in row))
             cells = [[flat(row.get(key)) for key in keys] for row in history]
-            wide_table.show(words.table([words.plain(words.label(key)) for key in keys], cells))
+            tables.show(labels.table([labels.plain(labels.label(key)) for key in keys], cells))
             st.markdown(listing(training.get("settings", {})))
 
 
@@ -194,7 +201,7 @@ def network(card: Card) -> None:
     st.markdown(
         listing(
             raw.get("architecture", {})
-            | {"classes": ", ".join(words.class_name(name) for name in card.classes)}
+            | {"classes": ", ".join(labels.class_name(name) for name in card.classes)}
             | {"input": f"{card.size} by {card.size} pixels, grey 0 to 255"}
             | {"git commit": raw.get("git_commit"), "SHA-256 of model.tflite": card.sha256}
         )
@@ -220,29 +227,29 @@ def network(card: Card) -> None:
 def counts(found: dict[str, Any] | None) -> str:
     """Numbers by name, such as "Normal 120, Other lung disease 80"."""
     pairs = (found or {}).items()
-    return ", ".join(f"{words.plain(words.class_name(key))} {words.number(value)}" for key, value in pairs) or "none"
+    return ", ".join(f"{labels.plain(labels.class_name(key))} {labels.number(value)}" for key, value in pairs) or "none"
 
 
 def listing(found: dict[str, Any]) -> str:
     """Keys and values as a list; nothing is left out."""
-    lines = [f"- {words.plain(words.label(key))}: {flat(value)}" for key, value in found.items()]
-    return "\n".join(lines) or words.NOT_STATED
+    lines = [f"- {labels.plain(labels.label(key))}: {flat(value)}" for key, value in found.items()]
+    return "\n".join(lines) or labels.NOT_STATED
 
 
 def flat(value: Any) -> str:
     """A value of the card in one line."""
     if isinstance(value, dict):
-        return "; ".join(f"{words.plain(key)} {flat(inner)}" for key, inner in value.items())
+        return "; ".join(f"{labels.plain(key)} {flat(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(flat(inner) for inner in value)
     if isinstance(value, float):
-        return words.plain(f"{value:.6g}")
-    return words.number(value) if isinstance(value, int) and not isinstance(value, bool) else words.stated(value)
+        return labels.plain(f"{value:.6g}")
+    return labels.number(value) if isinstance(value, int) and not isinstance(value, bool) else labels.stated(value)
 
 
-view.through_app()
+page.through_app()
 with st.container(width=WIDTH):
-    found = view.reader_or_stop().bundle.card
+    found = page.reader_or_stop().bundle.card
     summary(found)
     figures(found)
     decisions(found)

@@ -6,9 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from interface import evidence, gallery, gallery_cards, sources, view, words
-from interface.language import mark, tr
-from model.inference.card import Card
+from interface.core import labels, page
+from interface.core.language import mark, tr
+from interface.evidence import datasets, document
+from interface.gallery import cards, store
+from model.reading.card import Card
 
 WIDTH = 960
 ROLES = {
@@ -60,59 +62,59 @@ def overview(card: Card, used: list[dict[str, Any]]) -> None:
     rows = [
         [
             # As the card and the evidence call it, which is short enough for a phone.
-            words.plain(source.get("source", "")),
-            *(words.number((source.get("pictures") or {}).get(one, 0)) for one in card.classes),
+            labels.plain(source.get("source", "")),
+            *(labels.number((source.get("pictures") or {}).get(one, 0)) for one in card.classes),
         ]
         for source in used
     ]
-    heads = [tr("Set of pictures"), *(words.class_name(one) for one in card.classes)]
+    heads = [tr("Set of pictures"), *(labels.class_name(one) for one in card.classes)]
     # In a row that scrolls, because in some languages the heads are wider than a phone.
     with st.container(horizontal=True, wrap=False):
-        st.markdown(words.table(heads, rows, tuple(range(1, len(heads)))))
-    learned = ", ".join(words.plain(source.get("source", "")) for source in used if sources.is_learned_from(source))
+        st.markdown(labels.table(heads, rows, tuple(range(1, len(heads)))))
+    learned = ", ".join(labels.plain(source.get("source", "")) for source in used if datasets.is_learned_from(source))
     st.caption(tr("Pictures by class, as counted in the card. The network learned from: {names}.", names=learned))
 
 
 def collection(source: dict[str, Any]) -> None:
     """One source: who is in it, what its labels are, under which licence, and where to get it."""
-    known = sources.COLLECTIONS.get(str(source.get("source")))
+    known = datasets.COLLECTIONS.get(str(source.get("source")))
     with st.container(border=True):
-        st.subheader(words.plain(title(source)), anchor=False)
+        st.subheader(labels.plain(title(source)), anchor=False)
         lines = [f"**{tr('Used for')}**: {role(source)}"]
         if known:
             lines += [f"**{tr('Origin')}**: {tr(known.people)}", f"**{tr('Labels')}**: {tr(known.labels)}"]
-        lines.append(f"**{tr('Licence')}**: {words.stated(source.get('licence'))}")
+        lines.append(f"**{tr('Licence')}**: {labels.stated(source.get('licence'))}")
         if known:
-            lines.append(f"**{tr('How to get it')}**: {tr(known.way)} [{words.plain(known.page)}]({known.page})")
+            lines.append(f"**{tr('How to get it')}**: {tr(known.way)} [{labels.plain(known.page)}]({known.page})")
         st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def title(source: dict[str, Any]) -> str:
     """What the card calls a source, and what its makers do where this app knows them."""
     key = str(source.get("source", ""))
-    known = sources.COLLECTIONS.get(key)
+    known = datasets.COLLECTIONS.get(key)
     return f"{key}: {known.name}" if known else key
 
 
 def role(source: dict[str, Any]) -> str:
     """What a source was used for."""
     stated = str(source.get("role") or "")
-    return tr(ROLES[stated]) if stated in ROLES else words.stated(stated)
+    return tr(ROLES[stated]) if stated in ROLES else labels.stated(stated)
 
 
 def biases(card: Card) -> None:
     """What is known to be wrong with the data."""
     st.header(tr("Known biases"), anchor=False)
-    found = sources.told_apart(evidence.measured(), card.sha256)
+    found = datasets.told_apart(document.measured(), card.sha256)
     lines = [f"- {tr(TOGETHER)}" + (f" {tr(TOLD_APART)}" if found else "")]
     lines += [
         "    - "
         + tr(
             "{name}: balanced accuracy {value}, where guessing gives {chance} ({count} pictures)",
-            name=words.class_name(figure["id"].rsplit(".", 1)[-1]),
-            value=words.interval(figure, 2),
-            chance=words.number(figure.get("chance"), 2),
-            count=words.number(figure.get("n")),
+            name=labels.class_name(figure["id"].rsplit(".", 1)[-1]),
+            value=labels.interval(figure, 2),
+            chance=labels.number(figure.get("chance"), 2),
+            count=labels.number(figure.get("n")),
         )
         for figure in found
     ]
@@ -126,21 +128,21 @@ def to_try() -> None:
     """How to get a picture by hand."""
     st.header(tr("A picture to try"), anchor=False)
     st.markdown(tr(TRY))
-    st.markdown(f"[{words.plain(sources.HANNOVER)}]({sources.HANNOVER})  \n{words.plain(sources.HANNOVER_CREDIT)}")
+    st.markdown(f"[{labels.plain(datasets.HANNOVER)}]({datasets.HANNOVER})  \n{labels.plain(datasets.HANNOVER_CREDIT)}")
     st.markdown(tr(SAMPLE))
     st.markdown(tr(OWN))
 
 
-view.through_app()
-card = view.card_or_stop()
-used = sources.learned_first(card.raw.get("training", {}).get("sources") or [])
+page.through_app()
+card = page.card_or_stop()
+used = datasets.learned_first(card.raw.get("training", {}).get("sources") or [])
 with st.container(width=WIDTH):
     st.title(tr("Data"))
     st.markdown(
         tr(
             "Where the pictures came from that {network} learned from or was measured on. None of them is part of "
             "this app; their makers offer them at the places named here.",
-            network=words.plain(card.title),
+            network=labels.plain(card.title),
         )
     )
     if used:
@@ -149,11 +151,11 @@ with st.container(width=WIDTH):
         for source in used:
             collection(source)
         if lungs := (card.raw.get("lungs") or {}).get("trained_on"):
-            st.markdown(tr("The small network that finds the lungs learned from: {what}.", what=words.plain(lungs)))
+            st.markdown(tr("The small network that finds the lungs learned from: {what}.", what=labels.plain(lungs)))
     else:
         st.info(tr("The card of this network does not say what it learned from."), icon=":material/info:")
     # What is known is known of these; whoever trains on pictures of their own knows theirs.
-    if any(str(source.get("source")) in sources.COLLECTIONS for source in used):
+    if any(str(source.get("source")) in datasets.COLLECTIONS for source in used):
         biases(card)
-    gallery_cards.show(gallery.listed())
+    cards.show(store.listed())
     to_try()

@@ -8,7 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from interface import evidence, evidence_charts, view, wide_table, words
+from interface.components import tables
+from interface.core import labels, page
+from interface.evidence import charts, document
 
 WIDTH = 960
 MISSING = (
@@ -17,13 +19,13 @@ MISSING = (
 )
 
 
-def show(section: evidence.Section, found: dict[str, Any], chosen: Collection[str], known: Collection[str]) -> None:
+def show(section: document.Section, found: dict[str, Any], chosen: Collection[str], known: Collection[str]) -> None:
     """One section, with the tables' rows and the figures of the chosen sources alone; none chosen means all."""
-    for part in evidence.of_sources(section, chosen, known):
+    for part in document.of_sources(section, chosen, known):
         if isinstance(part, str):
-            (wide_table.show if part.startswith("|") else st.markdown)(part)
+            (tables.show if part.startswith("|") else st.markdown)(part)
             continue
-        drawn = evidence_charts.of_figure(part.path.name, found, chosen)
+        drawn = charts.of_figure(part.path.name, found, chosen)
         if drawn is None:
             # On white in both themes: such a figure is drawn once, for the documents too.
             st.image(part.path.read_bytes().decode(), part.alt, "stretch", alt=part.alt)
@@ -32,23 +34,23 @@ def show(section: evidence.Section, found: dict[str, Any], chosen: Collection[st
             st.caption(chart.caption)
 
 
-view.through_app()
+page.through_app()
 st.title("Evidence")
 try:
-    SECTIONS = evidence.read()
+    SECTIONS = document.read()
 except OSError:
     st.info(MISSING, icon=":material/info:")
     st.stop()
-FOUND = evidence.measured()
+FOUND = document.measured()
 with st.container(width=WIDTH):
     measured = next((m for s in SECTIONS for p in s.parts if (m := re.search(r"SHA-256 `(\w+)", str(p)))), None)
-    card = view.card_or_stop()
+    card = page.card_or_stop()
     if measured and not card.sha256.startswith(measured[1]):
         st.warning(
-            f"These figures were measured on another network than {words.plain(card.title)}, which is loaded here.",
+            f"These figures were measured on another network than {labels.plain(card.title)}, which is loaded here.",
             icon=":material/warning:",
         )
-    KNOWN = evidence.sources(SECTIONS)
+    KNOWN = document.sources(SECTIONS)
     for section in SECTIONS:
         if not section.title:
             show(section, FOUND, (), KNOWN)
@@ -62,5 +64,5 @@ with st.container(width=WIDTH):
         bind="query-params",
         help="Tables and figures show these sources alone; none chosen means all. The address keeps the choice.",
     )
-    st.header(words.plain(title), anchor=False)
+    st.header(labels.plain(title), anchor=False)
     show(next(section for section in SECTIONS if section.title == title), FOUND, chosen, KNOWN)

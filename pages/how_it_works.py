@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from interface import architecture, charts, depth, lessons, view, words
+from interface.components import charts
+from interface.core import labels, page
+from interface.learn import architecture, gradient_depth, lessons
 
 NETWORKS = {
     "plain": "plain layers",
@@ -45,7 +47,7 @@ def stages() -> None:
         ]
         for stage in network.stages
     ]
-    st.markdown(words.table(["Stage", "Blocks", "Map size", "Maps", "Receptive field"], rows, (1, 2, 3, 4)))
+    st.markdown(labels.table(["Stage", "Blocks", "Map size", "Maps", "Receptive field"], rows, (1, 2, 3, 4)))
     st.caption(
         "Worked out by this page from the kernel sizes and strides. What a value depends on in practice is smaller and "
         "fades towards the edges of that square (Luo et al. 2016)."
@@ -65,26 +67,26 @@ def gradients() -> None:
         "over. Move the depth and see how much of the gradient arrives at the bottom, before any training."
     )
     layers = st.slider("Depth in layers", 4, 152, 50, 2, key="depth")
-    traces = [depth.trace(kind, layers) for kind in depth.KINDS]
+    traces = [gradient_depth.trace(kind, layers) for kind in gradient_depth.KINDS]
     plain, normalised, residual = (trace.first for trace in traces)
     st.echarts_chart(
         charts.gradients(traces, NETWORKS),
         height=360,
         renderer="svg",
-        alt=f"Gradient by layer at a depth of {layers}: at the bottom {words.times(plain)} times the top for plain "
+        alt=f"Gradient by layer at a depth of {layers}: at the bottom {labels.times(plain)} times the top for plain "
         f"layers, "
-        f"{words.times(normalised)} with batch norm, {words.times(residual)} with residual blocks.",
+        f"{labels.times(normalised)} with batch norm, {labels.times(residual)} with residual blocks.",
     )
     st.markdown(
-        words.table(
+        labels.table(
             [f"Network of {layers} layers", "Gradient at the bottom (top = 1)"],
-            [[NETWORKS[trace.kind].capitalize(), words.times(trace.first)] for trace in traces],
+            [[NETWORKS[trace.kind].capitalize(), labels.times(trace.first)] for trace in traces],
             (1,),
         )
     )
     st.caption(
-        f"Measured now: fully connected layers of {depth.WIDTH} units with random weights as Keras draws them "
-        f"(Glorot), a batch of {depth.BATCH} random inputs, forwards and backwards."
+        f"Measured now: fully connected layers of {gradient_depth.WIDTH} units with random weights as Keras draws them "
+        f"(Glorot), a batch of {gradient_depth.BATCH} random inputs, forwards and backwards."
     )
     st.markdown(
         "- **Plain layers**: each ReLU lets about half of the signal through, so the gradient *vanishes*. The first "
@@ -141,7 +143,7 @@ def fifty_or_more() -> None:
         ["Receptive field, pixels", *(f"{found.stages[-1].receptive_field:,}" for found in networks)],
         ["Error on ImageNet, %", *(str(IMAGENET_ERROR[found.name]) for found in networks)],
     ]
-    st.markdown(words.table(["Layers", *(str(found.layers) for found in networks)], rows, (1, 2, 3)))
+    st.markdown(labels.table(["Layers", *(str(found.layers) for found in networks)], rows, (1, 2, 3)))
     st.caption(
         "All but the last line worked out by this page (without the last layer, 224 pixels). Error: top-1, ten "
         "crops, He et al. 2015, table 3."
@@ -162,23 +164,23 @@ def heatmap() -> None:
         "after the last maps, so those weights *are* the weights of the sum, and the heatmap costs nothing extra: "
         "each cell says how much that part of the picture added to the logit."
     )
-    item = view.current_or_sample("hand")
+    item = page.current_or_sample("hand")
     if item is None:
         return
     reading = item.reading
-    names = sorted(reading.classes, key=lambda name: name != view.reader_or_stop().bundle.card.positive)
+    names = sorted(reading.classes, key=lambda name: name != page.reader_or_stop().bundle.card.positive)
     chosen = st.segmented_control(
         "Class",
         names,
         default=names[int(np.argmax([reading.scores[name] for name in names]))],
         required=True,
-        format_func=words.class_name,
+        format_func=labels.class_name,
         key="hand_class",
     )
     one = reading.maps[:, :, reading.classes.index(chosen)]
     height, width = one.shape
     total, logit = float(one.sum()), reading.logits[chosen]
-    name = words.class_name(chosen)
+    name = labels.class_name(chosen)
     left, right = st.columns(2, gap="medium")
     with left:
         st.image(
@@ -210,14 +212,14 @@ def heatmap() -> None:
     )
 
 
-view.through_app()
+page.through_app()
 with st.container(width=WIDTH):
     introduction()
     stages()
     lessons.inside()
     gradients()
     blocks()
-    lessons.weight_decay()
+    lessons.decay()
     fifty_or_more()
     heatmap()
     lessons.coarseness()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from interface import chances, view, words
-from interface.language import mark, tr
-from interface.sentences import said
-from model.inference.prevalence import Predictive, Share, likelihood_ratios, predictive_values
+from interface.core import labels, page
+from interface.core.language import mark, tr
+from interface.learn import prevalence as prevalence_charts
+from interface.read.sentences import said
+from model.reading.prevalence import Predictive, Share, likelihood_ratios, predictive_values
 
 LESSON = mark(
     "**The same test, another answer.** At a prevalence of 1 %, a test that finds 90 of 100 ill people and clears 90 "
@@ -19,7 +20,7 @@ PREVALENCES = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 4
 OWN = mark("My own numbers")
 
 
-def choose(presets: list[chances.Preset]) -> None:
+def choose(presets: list[prevalence_charts.Preset]) -> None:
     """Take over a preset's shares into the sliders; moving a slider afterwards makes them one's own."""
     names = {preset.name: preset for preset in presets}
 
@@ -35,10 +36,10 @@ def choose(presets: list[chances.Preset]) -> None:
     if "preset" not in st.session_state:
         st.session_state.preset = next(iter(names))
         take_over()
-    labels = {name: said(name) for name in [*names, OWN]}
-    st.selectbox(tr("Test"), [*labels], key="preset", on_change=take_over, format_func=labels.__getitem__)
+    names_shown = {name: said(name) for name in [*names, OWN]}
+    st.selectbox(tr("Test"), [*names_shown], key="preset", on_change=take_over, format_func=names_shown.__getitem__)
     preset = names.get(st.session_state.preset)
-    source = words.plain(said(preset.source)) if preset else None
+    source = labels.plain(said(preset.source)) if preset else None
     st.caption(source or tr("Shares that you set yourself; intervals as if of 500 people."))
     left, right = st.columns(2, gap="medium")
     left.slider(
@@ -51,7 +52,7 @@ def choose(presets: list[chances.Preset]) -> None:
     )  # fmt: skip
 
 
-def shares(presets: list[chances.Preset]) -> tuple[Share, Share]:
+def shares(presets: list[prevalence_charts.Preset]) -> tuple[Share, Share]:
     """The shares at hand: the preset's own, or the sliders'."""
     for preset in presets:
         if preset.name == st.session_state.preset:
@@ -82,12 +83,12 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
     right.caption(shown(npv))
     # Columns of their own, so that on a phone both figures come before the charts.
     left, right = st.columns(2, gap="medium")
-    counts = chances.count(sensitivity.value, specificity.value, prevalence)
+    counts = prevalence_charts.count(sensitivity.value, specificity.value, prevalence)
     positive = counts.ill_positive + counts.well_positive
     with left:
         st.subheader(tr("Of 1,000 people"))
         st.echarts_chart(
-            chances.people(counts),
+            prevalence_charts.people(counts),
             height=420,
             alt=tr(
                 "Of 1,000 people {ill} are ill. {positive} test positive, of whom {found} are ill; {missed} ill people "
@@ -101,7 +102,7 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
     with right:
         st.subheader(tr("Before and after"))
         st.echarts_chart(
-            chances.nomogram(sensitivity.value, specificity.value, prevalence),
+            prevalence_charts.nomogram(sensitivity.value, specificity.value, prevalence),
             height=420,
             renderer="svg",
             alt=tr(
@@ -115,12 +116,12 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
     up, down = likelihood_ratios(sensitivity.value, specificity.value)
     odds = prevalence / (1 - prevalence)
     st.markdown(
-        words.table(
+        labels.table(
             ["", tr("Positive result"), tr("Negative result")],
             [
                 [tr("Odds before the test"), f"{odds:.3g}", f"{odds:.3g}"],
-                [tr("Likelihood ratio"), words.times(up), words.times(down)],
-                [tr("Odds after the test"), words.times(odds * up), words.times(odds * down)],
+                [tr("Likelihood ratio"), labels.times(up), labels.times(down)],
+                [tr("Odds after the test"), labels.times(odds * up), labels.times(odds * down)],
                 [tr("Chance of the disease after it"), percent(ppv.value), percent(1 - npv.value)],
             ],
             (1, 2),
@@ -128,16 +129,16 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
     )
 
 
-view.through_app()
+page.through_app()
 st.title(tr("Prevalence"))
 st.markdown(
     tr(
         "A score or a result is not yet an answer: how likely the disease is **after** a test depends on how common it "
         "was **before**."
     )
-    + f" {tr(words.NOT_A_DEVICE)}"
+    + f" {tr(labels.NOT_A_DEVICE)}"
 )
-PRESETS = [*chances.measured(view.reader_or_stop().bundle.card), *chances.LITERATURE]
+PRESETS = [*prevalence_charts.measured(page.reader_or_stop().bundle.card), *prevalence_charts.LITERATURE]
 choose(PRESETS)
 chosen = st.select_slider(
     tr("Prevalence: how many of those tested have the disease"),

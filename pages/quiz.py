@@ -8,12 +8,14 @@ from functools import partial
 
 import streamlit as st
 
-from interface import gallery, gallery_cards, quiz, quiz_result, quiz_score, view, words
-from interface.gallery import Picture
-from interface.language import mark, tr
-from interface.quiz import Answer, Question, Quiz
-from interface.transfer import Unfetched
-from model.inference.card import Card
+from interface.core import labels, page
+from interface.core.language import mark, tr
+from interface.gallery import cards, store
+from interface.gallery.download import Unfetched
+from interface.gallery.store import Picture
+from interface.quiz import result, rounds, score
+from interface.quiz.rounds import Answer, Question, Quiz
+from model.reading.card import Card
 
 WIDTH = 960
 HOW = mark(
@@ -36,9 +38,9 @@ def current() -> Quiz:
 def bring(card: Card) -> None:
     """Take the teacher's pictures and labels."""
     st.markdown(tr(HOW))
-    known = ", ".join(f"{words.plain(name)} ({words.plain(words.class_name(name))})" for name in card.classes)
+    known = ", ".join(f"{labels.plain(name)} ({labels.plain(labels.class_name(name))})" for name in card.classes)
     st.caption(tr("Labels that this network knows: {labels}.", labels=known))
-    files = view.still_there(
+    files = page.still_there(
         st.file_uploader(
             tr("Radiographs with their labels: pictures and a CSV, or a ZIP"),
             accept_multiple_files=True,
@@ -46,19 +48,21 @@ def bring(card: Card) -> None:
         )
     )
     if files and st.button(tr("Begin"), icon=":material/play_arrow:", key="quiz_begin"):
-        begin(view.expand(files, folders=True), [], lambda: view.forget_uploads(files))
-    public = gallery_cards.labelled(gallery.listed(), card.classes)
+        begin(page.expand(files, folders=True), [], lambda: page.forget_uploads(files))
+    public = cards.labelled(store.listed(), card.classes)
     if public and st.button(
         tr("Begin with public radiographs ({count})", count=len(public)),
         icon=":material/cloud_download:",
         key="quiz_public",
-        help=tr(gallery_cards.INTRODUCTION),
+        help=tr(cards.INTRODUCTION),
     ):
         begin(*fetched(public))
     problems_of(st.session_state.get("quiz_problems", []))
 
 
-def begin(files: Iterable[tuple[str, quiz.Load]], problems: list[str], done: Callable[[], None] = lambda: None) -> None:
+def begin(
+    files: Iterable[tuple[str, rounds.Load]], problems: list[str], done: Callable[[], None] = lambda: None
+) -> None:
     """Read the pictures and ask the first question.
 
     Args:
@@ -67,11 +71,11 @@ def begin(files: Iterable[tuple[str, quiz.Load]], problems: list[str], done: Cal
         done: is called when all are read.
     """
     with st.status(tr("Reading the pictures")) as status:
-        made, more = quiz.build(
+        made, more = rounds.build(
             files,
-            view.reader_or_stop(),
+            page.reader_or_stop(),
             random.randrange(1_000_000),
-            lambda name: status.update(label=tr("Reading {file}", file=words.plain(name))),
+            lambda name: status.update(label=tr("Reading {file}", file=labels.plain(name))),
         )
     done()
     st.session_state.quiz_uploads += 1
@@ -79,13 +83,13 @@ def begin(files: Iterable[tuple[str, quiz.Load]], problems: list[str], done: Cal
     st.rerun()
 
 
-def fetched(public: list[tuple[str, Picture]]) -> tuple[list[tuple[str, quiz.Load]], list[str]]:
+def fetched(public: list[tuple[str, Picture]]) -> tuple[list[tuple[str, rounds.Load]], list[str]]:
     """The gallery's pictures in folders with the class' name, and a sentence for each that can't be had."""
-    files: list[tuple[str, quiz.Load]] = []
+    files: list[tuple[str, rounds.Load]] = []
     problems = []
     for label, one in public:
         try:
-            data = gallery_cards.wait(gallery.SHARED.begin(one))
+            data = cards.wait(store.SHARED.begin(one))
         except Unfetched as error:
             problems.append(f"{one.title}: {tr(error.sentence, **error.values)}")
         else:
@@ -95,7 +99,7 @@ def fetched(public: list[tuple[str, Picture]]) -> tuple[list[tuple[str, quiz.Loa
 
 def problems_of(problems: Sequence[str]) -> None:
     if problems:
-        st.warning("\n\n".join(words.plain(problem) for problem in problems), icon=":material/info:")
+        st.warning("\n\n".join(labels.plain(problem) for problem in problems), icon=":material/info:")
 
 
 def ask(question: Question, number: int, of: int, classes: Sequence[str]) -> None:
@@ -107,13 +111,13 @@ def ask(question: Question, number: int, of: int, classes: Sequence[str]) -> Non
     with right, st.form(f"quiz_{number}", border=True):
         if question.aided:
             st.info(tr("The network says: {reading}", reading=network_says(question)), icon=":material/smart_toy:")
-        names = {name: words.class_name(name) for name in classes}
-        places = {place: tr(place) for place in quiz.PLACES}
+        names = {name: labels.class_name(name) for name in classes}
+        places = {place: tr(place) for place in rounds.PLACES}
         said = st.radio(tr("What do you see?"), classes, None, format_func=names.__getitem__)
         sure = st.slider(tr("How sure are you?"), 50, 100, 70, 5, format="%d %%")
         place = st.segmented_control(
             tr("Where, as you look at it?"),
-            quiz.PLACES,
+            rounds.PLACES,
             default="nowhere",
             required=True,
             wrap=True,
@@ -133,7 +137,7 @@ def progress(number: int, of: int) -> None:
 
 
 def network_says(question: Question) -> str:
-    return f"{words.decision_name(question.decision)} ({words.scores_line(question.scores)})"
+    return f"{labels.decision_name(question.decision)} ({labels.scores_line(question.scores)})"
 
 
 def picture(question: Question, place: str, *, with_heatmap: bool) -> None:
@@ -150,9 +154,9 @@ def drawn(question: Question, *, with_heatmap: bool) -> None:
     if with_heatmap:
         st.image(
             question.overlay,
-            tr("What speaks for {name}", name=words.class_name(question.network)),
+            tr("What speaks for {name}", name=labels.class_name(question.network)),
             "stretch",
-            alt=tr("The radiograph with the network's heatmap for {name}", name=words.class_name(question.network)),
+            alt=tr("The radiograph with the network's heatmap for {name}", name=labels.class_name(question.network)),
         )
     else:
         st.image(question.picture, tr("The picture"), "stretch", alt=tr("The radiograph to read"))
@@ -167,12 +171,12 @@ def reveal(answer: Answer, number: int, of: int) -> None:
         picture(question, f"shown_{number}", with_heatmap=True)
     with right:
         said = tr(
-            "You said **{name}**, {sure} sure.", name=words.class_name(answer.said), sure=words.percent(answer.sure)
+            "You said **{name}**, {sure} sure.", name=labels.class_name(answer.said), sure=labels.percent(answer.sure)
         )
         if answer.right:
             st.success(f"{said} {tr('That is the label.')}", icon=":material/check_circle:")
         else:
-            label = tr("The label is **{name}**.", name=words.class_name(question.label))
+            label = tr("The label is **{name}**.", name=labels.class_name(question.label))
             st.error(f"{said} {label}", icon=":material/cancel:")
         st.markdown(tr("**The network:** {reading}", reading=network_says(question)))
         st.markdown(
@@ -195,13 +199,13 @@ def go_on() -> None:
     st.session_state.pop("quiz_shown", None)
 
 
-def result(answers: list[Answer]) -> None:
+def summary(answers: list[Answer]) -> None:
     """What the answers say, and a way to take them home."""
-    quiz_result.show(answers)
+    result.show(answers)
     with st.container(horizontal=True):
         st.download_button(
             tr("Answers (CSV)"),
-            lambda: quiz_score.table(answers),
+            lambda: score.table(answers),
             "answers.csv",
             "text/csv",
             icon=":material/download:",
@@ -222,8 +226,8 @@ def forget() -> None:
         st.session_state.pop(key, None)
 
 
-view.through_app()
-card = view.card_or_stop()
+page.through_app()
+card = page.card_or_stop()
 with st.container(width=WIDTH):
     st.title(tr("Quiz"))
     here = current()
@@ -241,4 +245,4 @@ with st.container(width=WIDTH):
         else:
             st.button(tr("Give up this quiz"), key="quiz_stop", on_click=forget)
     else:
-        result(here.answers)
+        summary(here.answers)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from interface import points, tour, view, viewer, words
-from interface.language import mark, tr
-from interface.sentences import said
-from interface.settings import number
-from interface.shelf import MOST_ITEMS, Read, Refused
+from interface.components import viewer
+from interface.core import labels, operating_point, page
+from interface.core.language import mark, tr
+from interface.core.session import MOST_ITEMS, Read, Refused
+from interface.core.settings import number
+from interface.read import tour
+from interface.read.sentences import said
 
 # A raw DICOM radiograph of 3,000 by 3,000 pixels has 18.
 MOST_MEGABYTES = int(number("CXR_UPLOAD_MEGABYTES", 20, 1))
@@ -40,14 +42,14 @@ CONSENT = mark("It must not decide how a person is treated.")
 
 def uploader() -> None:
     """Take files and read them at once; the uploader is empty again afterwards."""
-    shelf = view.shelf()
+    shelf = page.shelf()
     # A new key makes a new, empty uploader.
     count = st.session_state.setdefault("uploads", 0)
 
     def on_change() -> None:
         # First, because the reading may end this run of the script, and the uploader would keep its files.
         st.session_state.uploads = count + 1
-        view.read_uploads(f"files_{count}")
+        page.read_uploads(f"files_{count}")
 
     left, right = st.columns([3, 1], vertical_alignment="bottom", gap="medium")
     with left:
@@ -61,7 +63,7 @@ def uploader() -> None:
         )
     with right:
         if st.button(tr("Try a sample radiograph"), icon=":material/radiology:", width="stretch", key="try_sample"):
-            view.read_sample()
+            page.read_sample()
         # There before it is of use, so that nothing moves when a reading comes.
         st.button(
             tr("Forget all"),
@@ -85,14 +87,14 @@ def uploader() -> None:
 
 def forget() -> None:
     """Every picture of the session, and what was tried with one."""
-    view.shelf().items.clear()
+    page.shelf().items.clear()
     st.session_state.pop("whatif", None)
 
 
 @st.fragment
 def results() -> None:
     """Everything about the chosen picture; a choice in it runs this part alone, and never the network."""
-    shelf = view.shelf()
+    shelf = page.shelf()
     # Places that stay: what a first visit shows would be pushed down by a reading before Streamlit takes it away.
     first, refused = st.empty(), st.container()
     if not shelf.items:
@@ -103,11 +105,11 @@ def results() -> None:
     readings = shelf.readings()
     if not readings:
         return
-    # Here and not above, as in interface/view.py.
-    from interface import result
+    # Here and not above, as in interface/core/page.py.
+    from interface.read import result
 
-    reader = view.reader_or_stop()
-    point = points.chosen(reader.bundle.card)
+    reader = page.reader_or_stop()
+    point = operating_point.chosen(reader.bundle.card)
     with st.container():
         item, other = choose({key: result.at(item, reader.bundle.card, point) for key, item in readings.items()})
     result.show(item, other, reader)
@@ -125,17 +127,17 @@ def refusals(refused: dict[str, Refused]) -> None:
     """Why files could not be read, one sentence each, and a button where turning or inverting the picture helps."""
     if refused:
         lines = [
-            tr("{file} was not read. {why}", file=words.plain(item.name), why=words.plain(said(item.error)))
+            tr("{file} was not read. {why}", file=labels.plain(item.name), why=labels.plain(said(item.error)))
             for item in refused.values()
         ]
         st.error("\n\n".join(lines), icon=":material/block:")
     for key, item in refused.items():
         if item.mended is not None:
             st.button(
-                tr("Mend {file} and read it", file=words.plain(item.name)),
+                tr("Mend {file} and read it", file=labels.plain(item.name)),
                 key=f"mend_{key}",
                 icon=":material/auto_fix_high:",
-                on_click=view.read_mended,
+                on_click=page.read_mended,
                 args=(key,),
             )
 
@@ -149,7 +151,7 @@ def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
     other = None
     if len(keys) > 1:
         labels = {
-            key: f"{number}. {item.name}: {words.decision_name(item.reading.decision)}"
+            key: f"{number}. {item.name}: {labels.decision_name(item.reading.decision)}"
             for number, (key, item) in enumerate(readings.items(), 1)
         }
         left, right = st.columns(2, gap="medium")
@@ -174,7 +176,7 @@ def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
 def notice() -> None:
     """What this is not, until the person says that they know; nothing waits for it."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="notice"):
-        st.markdown(f":material/info: **{tr(words.NOT_A_DEVICE)}** {tr(CONSENT)}", width="stretch")
+        st.markdown(f":material/info: **{tr(labels.NOT_A_DEVICE)}** {tr(CONSENT)}", width="stretch")
         st.button(tr("I understand"), key="acknowledge", on_click=acknowledge)
 
 
@@ -182,7 +184,7 @@ def acknowledge() -> None:
     st.session_state.acknowledged = True
 
 
-view.through_app()
+page.through_app()
 st.title(tr("Chest X-ray reader"))
 acknowledged = st.session_state.get("acknowledged", False)
 st.markdown(
@@ -190,11 +192,11 @@ st.markdown(
         "A ResNet50 looks at a frontal chest radiograph and says whether it sees a **COVID-19 pattern**, another lung "
         "disease or neither, how sure it is, and where its score came from."
     )
-    + f" {tr(words.NOT_A_DEVICE) if acknowledged else ''}"
+    + f" {tr(labels.NOT_A_DEVICE) if acknowledged else ''}"
 )
 if not acknowledged:
     notice()
-view.bundle_or_stop()
+page.bundle_or_stop()
 tour.show()
 uploader()
 results()

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PINNED = Path(__file__).resolve().parents[1] / "constraints.txt"
+PINNED = Path(__file__).resolve().parents[1] / "requirements/constraints.txt"
 HOW = ["--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
 
 
@@ -41,7 +41,7 @@ def judge(found: dict[str, Any]) -> tuple[list[str], bool]:
 
 
 def main() -> int:
-    """Audit `constraints.txt`; returns the exit code."""
+    """Audit `requirements/constraints.txt`; returns the exit code."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(PINNED), *HOW]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:

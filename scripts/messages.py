@@ -1,7 +1,7 @@
 """Bring the catalogues of translations up to date with the texts in the code: `python -m scripts.messages`.
 
 New texts are added without a translation, which a test asks for; those that nobody uses any more are taken out. The
-texts are the constants in calls of `tr`, `ntr` and `mark` (interface/language.py).
+texts are the constants in calls of `tr`, `ntr` and `mark` (interface/core/language.py).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from interface.catalogues import Entry, read, write
-from interface.language import ENGLISH, FOLDER, LANGUAGES
+from interface.core.catalogues import Entry, read, write
+from interface.core.language import ENGLISH, FOLDER, LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("app.py", "interface/**/*.py", "pages/*.py")

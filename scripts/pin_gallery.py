@@ -1,7 +1,7 @@
 """Add a public radiograph to the gallery of the page Data: `python -m scripts.pin_gallery URL --title ...`.
 
 It fetches the file, makes sure that the reader accepts it as a frontal chest radiograph, and writes it down in
-interface/gallery.json with its SHA-256. Look at the picture yourself too, and at its licence.
+interface/gallery/entries.json with its SHA-256. Look at the picture yourself too, and at its licence.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from interface import gallery, gallery_cards
-from interface.transfer import PUBLIC, Rules, Unfetched, download
-from model.inference import bundle
-from model.inference.card import chosen
-from model.inference.radiograph import Unreadable, decode
-from model.inference.reader import REFUSED, Reader
+from interface.gallery import cards, store
+from interface.gallery.download import PUBLIC, Rules, Unfetched, download
+from model.reading import bundle
+from model.reading.card import chosen
+from model.reading.radiograph import Unreadable, decode
+from model.reading.reader import REFUSED, Reader
 
 # What does not change under an address: a commit of a repository, or a file of a release.
 PINNED = re.compile(r"/[0-9a-f]{40}/|/releases/download/[^/]+/")
@@ -35,9 +35,9 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--licence", required=True, help='short name, such as "CC BY 3.0"')
     parser.add_argument("--licence-url", required=True, help="where the licence stands")
     parser.add_argument("--page", required=True, help="where its makers offer it")
-    parser.add_argument("--view", choices=sorted(gallery_cards.VIEWS), default="", help="as its makers say")
-    parser.add_argument("--label", choices=sorted(gallery_cards.LABELS), default="none", help="as its makers say")
-    parser.add_argument("--list", type=Path, default=gallery.LIST, help="the file to add it to")
+    parser.add_argument("--view", choices=sorted(cards.VIEWS), default="", help="as its makers say")
+    parser.add_argument("--label", choices=sorted(cards.LABELS), default="none", help="as its makers say")
+    parser.add_argument("--list", type=Path, default=store.LIST, help="the file to add it to")
     return parser.parse_args(given)
 
 
@@ -60,7 +60,7 @@ def main(given: Sequence[str] | None = None, rules: Rules = PUBLIC) -> int:
 
     Args:
         given: the command line, by default the program's own.
-        rules: whom to ask; the app itself asks those of `interface.transfer.PUBLIC` alone.
+        rules: whom to ask; the app itself asks those of `interface.gallery.download.PUBLIC` alone.
 
     Returns:
         0, or 1 where it was not added; a line says why.
@@ -72,8 +72,8 @@ def main(given: Sequence[str] | None = None, rules: Rules = PUBLIC) -> int:
                 raise ValueError(f"{url} is no address of {' or '.join(sorted(rules.schemes))}.")
         if not PINNED.search(asked.url):
             raise ValueError("The address may change: give the file at a commit (40 hexadecimal digits) or a release.")
-        listed = gallery.listed(asked.list)
-        data = download(asked.url, gallery.MOST_BYTES, rules)
+        listed = store.listed(asked.list)
+        data = download(asked.url, store.MOST_BYTES, rules)
         sha256 = hashlib.sha256(data).hexdigest()
         if any(sha256 == picture.sha256 for picture in listed):
             raise ValueError("This picture is in the gallery already.")
@@ -81,7 +81,7 @@ def main(given: Sequence[str] | None = None, rules: Rules = PUBLIC) -> int:
     except (Unfetched, Unreadable, ValueError) as error:
         print(f"Not added. {error}", file=sys.stderr)
         return 1
-    new = gallery.Picture(
+    new = store.Picture(
         title=asked.title,
         url=asked.url,
         sha256=sha256,

@@ -37,7 +37,7 @@ def proxy(ports: Sequence[int], home: Path) -> Iterator[serving.Server]:
     url, log = f"http://127.0.0.1:{serving.free_port()}", home / "log.txt"
     readers = " ".join(f"127.0.0.1:{port}" for port in ports)
     environment = os.environ | {"SITE": url, "READERS": readers, "HOME": str(home)}
-    command = [caddy, "run", "--config", str(serving.ROOT / "Caddyfile"), "--adapter", "caddyfile"]
+    command = [caddy, "run", "--config", str(serving.ROOT / "deploy" / "Caddyfile"), "--adapter", "caddyfile"]
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model.inference.card import DEFAULT_BUNDLE
+from model.reading.card import DEFAULT_BUNDLE
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- figures: written by scripts/readme_figures.py -->", "<!-- end of figures -->"

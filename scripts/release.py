@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from model.inference import bundle as bundles
-from model.inference.card import DEFAULT_BUNDLE, BundleError, read_card
+from model.reading import bundle as bundles
+from model.reading.card import DEFAULT_BUNDLE, BundleError, read_card
 from scripts import licences, readme_figures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,7 +73,7 @@ def evidence(root: Path, bundle: Path) -> Iterator[str]:
     if found["quick"]:
         yield "The evidence comes from a quick run on small samples: run make evidence."
     # Imported here: it brings the training's packages along.
-    from model.training.evidence.command import pages
+    from model.evaluation.command import pages
 
     for page, content in pages(root, card.raw).items():
         if not page.exists() or page.read_text(encoding="utf-8") != content:

@@ -23,42 +23,42 @@ CASES = (
         "The browser is closed in the middle of an upload or a reading",
         "The reading that runs comes to its end, those that wait leave the line within half a second, and nobody else "
         "notices. A minute later the session's pictures, readings and downloads are taken out of the memory.",
-        "tests/test_server.py",
+        "tests/interface/test_server.py",
     ),
     (
         "The connection breaks for a moment",
         "The page comes back within a minute and finds its pictures and readings. Files that still waited for their "
         "turn are gone: choose them again.",
-        "tests/test_server.py",
+        "tests/interface/test_server.py",
     ),
     (
         "Somebody's file takes for ever to unpack",
         "After 20 s (`CXR_SECONDS_PER_PICTURE`) it is given up with a sentence, and the next in line has its turn. "
         "The decoder ends on its own later; while four such still run, further files are refused with a sentence.",
-        "tests/pages/test_turns.py",
+        "tests/interface/test_queue.py",
     ),
     (
         "The server is killed and started again",
         "Pages that were open connect again by themselves and are empty. The server writes no file while it runs, so "
         "none is half written; what was downloaded is safe.",
-        "tests/test_server.py",
+        "tests/interface/test_server.py",
     ),
     (
         "The bundle is replaced while the server runs",
         "Readings come from the old bundle until its card is replaced, then from the new one. A network that does not "
         "fit its card is never used: the page says so in a sentence until both fit.",
-        "tests/pages/test_session.py",
+        "tests/interface/test_uploads.py",
     ),
     (
         "The disk is full",
         "The app does not notice. `python -m model read` ends with a sentence and exit code 1: of JSON lines what was "
         "written before is kept, of a table the old file stays as it was.",
-        "tests/test_server.py",
+        "tests/interface/test_server.py",
     ),
     (
         "There is no network",
         "The app needs none: the trained network and the sample come with it, and the server calls nobody.",
-        "tests/test_server.py",
+        "tests/interface/test_server.py",
     ),
 )
 

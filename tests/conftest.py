@@ -64,10 +64,10 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     """A real bundle of a very small network with the same head and outputs, trained on drawn pictures (64 px)."""
     import keras
 
-    from model.training import cards, dataset, export, network, records
+    from model.training import card, dataset, export, manifest, network
     from model.training.settings import Settings
 
-    found = records.select(records.find_records(drawn_folder))
+    found = manifest.select(manifest.find_records(drawn_folder))
     data = dataset.check(found, size=64, seed=1)
     keras.utils.set_random_seed(1)  # before the layers, whose first weights are random
     image = keras.Input((64, 64, 1), name="image")
@@ -83,5 +83,5 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     run = tmp_path_factory.mktemp("run")
     settings = Settings(weights=None, image_size=64)
     settings.write(run / "settings.json")
-    card = cards.describe(data, settings, run, model, "0.0.1")
-    return export.write_bundle(model, card, data, run / "small_bundle")
+    raw_card = card.describe(data, settings, run, model, "0.0.1")
+    return export.write_bundle(model, raw_card, data, run / "small_bundle")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from interface.transfer import Rules
+from interface.gallery.download import Rules
 
 HERE = "127.0.0.1"
 COMMIT = "0" * 40

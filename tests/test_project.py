@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 import model
-from model.inference.card import DEFAULT_BUNDLE, read_card
+from model.reading.card import DEFAULT_BUNDLE, read_card
 from scripts import readme_figures
 
 ROOT = Path(__file__).resolve().parents[1]
-REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
+REQUIREMENTS = [
+    ROOT / "requirements.txt",
+    *(ROOT / "requirements" / f"{name}.txt" for name in ("archive", "bench", "test", "train")),
+]
 
 
 def read(name: str) -> str:
@@ -32,7 +35,7 @@ def required(path: Path) -> dict[str, str]:
 def pinned() -> dict[str, set[str]]:
     """Package -> exact versions (several where the Python version decides)."""
     found: dict[str, set[str]] = {}
-    for line in read("constraints.txt").splitlines():
+    for line in read("requirements/constraints.txt").splitlines():
         if not line.startswith("#"):
             pin = re.fullmatch(r"([a-z0-9._-]+)==([\w.+]+)( ; .+)?", line)
             assert pin, f"not an exact version: {line}"
@@ -74,13 +77,13 @@ def test_the_app_needs_no_tensorflow() -> None:
     wanted = required(ROOT / "requirements.txt")
     assert "ai-edge-litert" in wanted
     assert not {name for name in wanted if name.startswith(("tensorflow", "keras", "torch"))}
-    assert "tensorflow" in required(ROOT / "requirements-train.txt")
+    assert "tensorflow" in required(ROOT / "requirements/train.txt")
 
 
 def test_inference_comes_without_tensorflow_and_without_training() -> None:
     code = (
-        "import importlib, pkgutil, sys, model.inference as package\n"
-        "for module in pkgutil.iter_modules(package.__path__, 'model.inference.'):\n"
+        "import importlib, pkgutil, sys, model.reading as package\n"
+        "for module in pkgutil.iter_modules(package.__path__, 'model.reading.'):\n"
         "    importlib.import_module(module.name)\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('tensorflow', 'keras')"
         " or name.startswith('model.training')])"
@@ -101,20 +104,22 @@ def test_ranges_are_compatible_ones_and_hold_the_pins(path: Path) -> None:
 
 
 def test_every_installation_is_bound_by_the_exact_versions() -> None:
-    assert "-c constraints.txt" in read("requirements.txt").splitlines()
+    assert "-c requirements/constraints.txt" in read("requirements.txt").splitlines()
     chain = {path.name: re.findall(r"^-r (\S+)", path.read_text(encoding="utf-8"), re.M) for path in REQUIREMENTS}
     for name in chain:
         while name != "requirements.txt":
-            (name,) = chain[name]
+            (name,) = (Path(target).name for target in chain[name])
 
 
 def test_this_environment_has_the_pinned_versions() -> None:
     from importlib.metadata import version
 
     pins = pinned()
-    for path in (ROOT / "requirements.txt", ROOT / "requirements-test.txt"):
+    for path in (ROOT / "requirements.txt", ROOT / "requirements/test.txt"):
         for name in required(path):
-            assert version(name) in pins[name], f"{name}: run `make test`, or install with -c constraints.txt"
+            assert version(name) in pins[name], (
+                f"{name}: run `make test`, or install with -c requirements/constraints.txt"
+            )
 
 
 def test_system_packages_are_bare_names() -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from interface.language import mark, tr
-from model.inference.card import Card
+from interface.core.language import mark, tr
+from model.reading.card import Card
 
 if TYPE_CHECKING:  # the batch page shows these before anything heavy is imported
-    from interface.batch import Row
+    from interface.batch.rows import Row
+    from interface.core.session import Read
     from interface.report.document import Document
-    from interface.shelf import Read
 
 NAME, NAMES = mark("Name the file in the report"), mark("Name the files in the report")
 PRIVACY = mark(
@@ -42,9 +42,9 @@ def reading(items: Sequence[Read], chosen: str, card: Card) -> None:
         return content.of_readings(items, chosen, card, _now(), named=named)
 
     def secondary() -> bytes:
-        from interface.report import secondary
+        from interface.report import dicom
 
-        return secondary.overlay(items[0], chosen, card, _now())
+        return dicom.overlay(items[0], chosen, card, _now())
 
     with st.container(horizontal=True, vertical_alignment="center"):
         _page(document, f"{stem}report")
@@ -84,14 +84,14 @@ def batch(rows: Sequence[Row], card: Card) -> None:
 
 def _page(document: Callable[[], Document], stem: str) -> None:
     def paper() -> bytes:
-        from interface.report import paper
+        from interface.report import pdf
 
-        return paper.pdf(document())
+        return pdf.pdf(document())
 
     def html() -> str:
-        from interface.report import page
+        from interface.report import html
 
-        return page.html(document())
+        return html.html(document())
 
     for label, make, ending, kind in (
         (tr("Report (PDF)"), paper, "pdf", "application/pdf"),

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from interface import batch, points, result, words
-from interface.pictures import jpeg
+from interface.batch import rows
+from interface.components.images import jpeg
+from interface.core import labels, operating_point
+from interface.core.session import Read
+from interface.read import result
 from interface.report.document import PROGRAM, Document, Entry, Picture, one_line
-from interface.shelf import Read
-from model.inference import rendering
-from model.inference.card import Card
-from model.inference.reader import DOUBTFUL, leading
+from model.reading import heatmap
+from model.reading.card import Card
+from model.reading.reader import DOUBTFUL, leading
 
 NO_TAGS = (
     "Nothing was copied from a DICOM file's tags: no name, number, birth date or hospital of a patient. Letters that "
@@ -48,7 +50,7 @@ def of_readings(items: Sequence[Read], chosen: str, card: Card, made: datetime, 
         bare = Picture(jpeg(item.picture), "The radiograph as it was uploaded", "The picture")
         shown = [bare]
         if overlaid.class_map is not None:
-            coloured = rendering.overlay(item.picture, overlaid.class_map, result.OPACITY)
+            coloured = heatmap.overlay(item.picture, overlaid.class_map, result.OPACITY)
             shown.append(Picture(jpeg(coloured), overlaid.alt, f"{overlaid.caption}.{_in_lungs(item, chosen)}"))
         else:
             shown = [Picture(bare.data, overlaid.alt, overlaid.caption)]
@@ -57,7 +59,7 @@ def of_readings(items: Sequence[Read], chosen: str, card: Card, made: datetime, 
     return _document(title, entries, (), card, made, named=named, compact=False)
 
 
-def of_batch(rows: Iterable[batch.Row], card: Card, made: datetime, *, named: bool) -> Document:
+def of_batch(rows: Iterable[rows.Row], card: Card, made: datetime, *, named: bool) -> Document:
     """The report of a batch.
 
     Args:
@@ -75,8 +77,8 @@ def of_batch(rows: Iterable[batch.Row], card: Card, made: datetime, *, named: bo
         if row.refused:
             refused.append((name, " ".join(map(one_line, row.record["reasons"]))))
             continue
-        shown = words.class_name(leading(row.record["decision"], row.record["scores"]))
-        alt = f"{words.headline(row.record['decision'], card.positive)}; the radiograph with the heatmap for {shown}"
+        shown = labels.class_name(leading(row.record["decision"], row.record["scores"]))
+        alt = f"{labels.headline(row.record['decision'], card.positive)}; the radiograph with the heatmap for {shown}"
         pictures = [Picture(row.tile, alt, f"What speaks for {shown}")]
         doubtful = any(not note.startswith(CARRIES_TEXT) for note in row.record["notes"])
         entries.append(_entry(name, row.record, card, doubtful, pictures))
@@ -87,13 +89,13 @@ def of_batch(rows: Iterable[batch.Row], card: Card, made: datetime, *, named: bo
 
 def _entry(title: str, record: dict[str, Any], card: Card, doubtful: bool, pictures: Sequence[Picture]) -> Entry:
     decision, scores = record["decision"], record["scores"]
-    best = words.class_name(max(scores, key=scores.__getitem__))
+    best = labels.class_name(max(scores, key=scores.__getitem__))
     point = card.points.get(record["operating_point"])
     chosen_how = f": {one_line(point.how)}" if point and point.how else ""
     return Entry(
         title=title,
-        headline=words.headline(decision, card.positive),
-        status=f"Uncertain, with {best} scored highest" if decision == "uncertain" else words.class_name(decision),
+        headline=labels.headline(decision, card.positive),
+        status=f"Uncertain, with {best} scored highest" if decision == "uncertain" else labels.class_name(decision),
         scores={name: scores[name] for name in sorted(scores, key=lambda name: name != card.positive)},
         positive=card.positive,
         point=point,
@@ -101,8 +103,8 @@ def _entry(title: str, record: dict[str, Any], card: Card, doubtful: bool, pictu
         reasons=tuple(map(one_line, record["reasons"])),
         pictures=tuple(pictures),
         facts=(
-            ("Operating point", one_line(points.label(record["operating_point"])) + chosen_how),
-            ("Read by", one_line(f"{record['bundle']}, in {words.duration(record['seconds'])}")),
+            ("Operating point", one_line(operating_point.label(record["operating_point"])) + chosen_how),
+            ("Read by", one_line(f"{record['bundle']}, in {labels.duration(record['seconds'])}")),
             ("SHA-256 of the file", record["sha256"]),
         ),
     )
@@ -153,7 +155,7 @@ def _name(name: str, number: int, named: bool) -> str:
 
 
 def _in_lungs(item: Read, chosen: str) -> str:
-    strength = rendering.evidence(result.class_map(item.reading, chosen))
+    strength = heatmap.evidence(result.class_map(item.reading, chosen))
     if strength is None or item.reading.lungs is None:
         return ""
     share, flat = (item.reading.lungs.share_inside(one) for one in (strength, np.ones_like(strength)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from interface import bars, words
+from interface.components import score_bars
+from interface.core import labels
 from model import __version__
-from model.inference.card import OperatingPoint
+from model.reading.card import OperatingPoint
 
 PROGRAM = f"Chest X-ray reader {__version__}"
 NO_DECISIONS = "It must not decide how a person is treated."
@@ -61,10 +62,10 @@ class Entry:
         """What the marks on the bar of the positive class mean, in numbers."""
         if self.point is None:
             return ""
-        low, high = bars.uncertain_band(self.point.threshold, self.margin)
+        low, high = score_bars.uncertain_band(self.point.threshold, self.margin)
         return (
-            f"Orange line: the operating point, {words.score(self.point.threshold)}. Hatched: from {words.score(low)} "
-            f"to {words.score(high)} {words.class_name(self.positive)} is called uncertain."
+            f"Orange line: the operating point, {labels.score(self.point.threshold)}. Hatched: from "
+            f"{labels.score(low)} to {labels.score(high)} {labels.class_name(self.positive)} is called uncertain."
         )
 
 
@@ -105,4 +106,4 @@ def one_line(text: object) -> str:
 
 def scores_line(entry: Entry) -> str:
     """The scores of a reading in one line."""
-    return words.scores_line(entry.scores)
+    return labels.scores_line(entry.scores)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model.inference import bundle
-from model.inference.card import BundleError
-from model.inference.radiograph import to_input
+from model.reading import bundle
+from model.reading.card import BundleError
+from model.reading.radiograph import to_input
 
 # Pixels a side of the masks that are kept: as fine as the lung network's.
 SIDE = 128

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from model.training import background
-from model.training.augmentation import augment
+from model.training.augment import augment
 from model.training.dataset import Checked
-from model.training.records import is_positive
+from model.training.manifest import is_positive
 from model.training.settings import Settings
 
 # Of SIIM's pictures without a label: the appearance says "not negative", and leans to one class or the other (the

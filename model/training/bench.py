@@ -14,12 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from model.training import flops, hardware, network
+from model.training import flops, network, precision
 from model.training.background import SIDE
 from model.training.batches import Batches
+from model.training.config import SPARE
 from model.training.dataset import Checked
-from model.training.fitting import compile_model, make_material
-from model.training.runs import SPARE
+from model.training.fit import compile_model, make_material
 from model.training.settings import Settings
 
 # Batches before the measurement: the first one traces the graph, the second may still fill caches.
@@ -53,7 +53,7 @@ def run(
     from benchmarks.machine import describe
 
     machine = describe()
-    said = hardware.choose_device()
+    said = precision.choose_device()
     chosen = keras.mixed_precision.global_policy().name
     print(said, flush=True)
     wanted = settings.batch_size * (WARM + AHEAD + steps)

@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from model.inference.radiograph import Unreadable, decode
-from model.training.records import DatasetError, Record, order_classes
+from model.reading.radiograph import Unreadable, decode
+from model.training.manifest import DatasetError, Record, order_classes
 
 # One part in seven (14 %) each for validation and test leaves 71 % to learn from.
 FOLDS = 7

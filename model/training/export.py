@@ -13,12 +13,14 @@ import numpy as np
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from model.inference import bundle as shipped
-from model.inference.radiograph import decode
-from model.training import cards, evaluation, figures, forms, full_int8, network, runs
+from model.reading import bundle as shipped
+from model.reading.radiograph import decode
+from model.training import calibration, card_figures, config, network
+from model.training import card as bundle_card
 from model.training.batches import make_weights
 from model.training.dataset import Checked
 from model.training.gradcam import gradcam
+from model.training.quantize import choose, int8
 
 COMPARED = 128
 ABSTAIN = 0.185
@@ -44,15 +46,15 @@ def export_run(run: Path, out: Path, *, weights: Path | None = None, version: st
         ExportError: there are no weights, or the exported file does not do what Keras does.
         DatasetError, FittingError: the run's data or settings are gone.
     """
-    plan, settings = runs.read(run)
+    plan, settings = config.read(run)
     weights = weights or run / "final.weights.h5"
     if not weights.exists():
         raise ExportError(f"{weights} does not exist: train first, or name a weights file of the run.")
-    data = runs.load(plan, settings, run)
+    data = config.load(plan, settings, run)
     keras.mixed_precision.set_global_policy("float32")
     model = network.build(settings.arch, len(data.classes), settings.image_size, harmonise=settings.harmonise)
     model.load_weights(weights)
-    card = cards.describe(data, settings, run, model, version)
+    card = bundle_card.describe(data, settings, run, model, version)
     return write_bundle(model, card, data, out)
 
 
@@ -93,7 +95,7 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
         for split in ("test", "external"):
             logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), size))
         _calibrate(card, data, logits["validation"])
-        card["figures"] = figures.measure(card, data, logits)
+        card["figures"] = card_figures.measure(card, data, logits)
         seal(card, staged)
         shipped.load(staged)
         swap(staged, out)
@@ -120,7 +122,7 @@ def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, len(bundle.card.classes)))
 
 
-def _choose_form(model: keras.Model, staged: Path, card: dict, data: Checked, validation: np.ndarray) -> forms.Found:
+def _choose_form(model: keras.Model, staged: Path, card: dict, data: Checked, validation: np.ndarray) -> choose.Found:
     """Write the form that is shipped; `model` may end with rounded kernels."""
 
     def write(content: bytes) -> shipped.Bundle:
@@ -130,13 +132,13 @@ def _choose_form(model: keras.Model, staged: Path, card: dict, data: Checked, va
 
     def calibrating() -> np.ndarray:
         learned = data.indices("train") if len(data.indices("train")) else data.indices("validation")
-        chosen = np.random.default_rng(0).permutation(learned)[: full_int8.CALIBRATED_ON]
+        chosen = np.random.default_rng(0).permutation(learned)[: int8.CALIBRATED_ON]
         return read_pictures(data, chosen, card["input"]["size"])
 
     labels, weights = _judged_by(data)
     sources = np.array([data.records[i].source for i in data.indices("validation")])
-    judged = forms.Judged(validation, labels, weights, sources, data.classes.index(card["positive_class"]))
-    found = forms.choose(model, write, calibrating, judged)
+    judged = choose.Judged(validation, labels, weights, sources, data.classes.index(card["positive_class"]))
+    found = choose.choose(model, write, calibrating, judged)
     if found is None:
         raise ExportError("No form of the converted network gives the scores that Keras gives: it is not written.")
     return found
@@ -176,8 +178,8 @@ def _calibrate(card: dict, data: Checked, logits: np.ndarray) -> None:
     chosen = data.indices("validation")
     groups = [data.records[i].group for i in chosen]
     labels, weights = _judged_by(data)
-    temperature = evaluation.fit_temperature(logits, labels, weights)
-    scores = evaluation.scores_of(logits, temperature)
+    temperature = calibration.fit_temperature(logits, labels, weights)
+    scores = calibration.scores_of(logits, temperature)
     positive = data.classes.index(card["positive_class"])
     card["calibration"] = {
         "method": "temperature",
@@ -185,10 +187,10 @@ def _calibrate(card: dict, data: Checked, logits: np.ndarray) -> None:
         "chosen_on": "validation",
         "n": len(chosen),
     }
-    points = evaluation.choose_operating_points(labels == positive, scores[:, positive], groups)
+    points = calibration.choose_operating_points(labels == positive, scores[:, positive], groups)
     card["operating_points"] = {"default": "balanced", "points": points}
-    decided, confidence = evaluation.confidences(scores, positive, points["balanced"]["threshold"])
-    card["uncertain"] = evaluation.choose_margin(confidence, decided == labels, weights, ABSTAIN)
+    decided, confidence = calibration.confidences(scores, positive, points["balanced"]["threshold"])
+    card["uncertain"] = calibration.choose_margin(confidence, decided == labels, weights, ABSTAIN)
 
 
 def seal(card: dict, folder: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model.training.augmentation import STRENGTHS, Augmentation
+from model.training.augment import STRENGTHS, Augmentation
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from interface import loading
+from interface.core import loading
 from scripts import serving
 
 # Milliseconds; a machine that trains or tests beside this is slow.

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from scripts import proxying, serving
-from tests import containers
 from tests.browser.conftest import PATIENCE
+from tests.deploy import containers
 
 pytestmark = pytest.mark.browser
 HEATMAP = "The radiograph with the heatmap"

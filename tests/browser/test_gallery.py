@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from interface import gallery
+from interface.gallery import store
 from scripts import serving
 from scripts.screenshots import LAST_HEADINGS
 from tests.browser.conftest import PATIENCE
-from tests.inference.files import real
+from tests.files.builders import real
 
 pytestmark = pytest.mark.browser
 LAST = LAST_HEADINGS["data"]
@@ -108,7 +108,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, cut_off: serving.Ser
 
 
 def test_without_a_network_the_click_gives_a_sentence_and_the_page_stands(page: Page, cut_off: serving.Server) -> None:
-    pictures = gallery.listed()
+    pictures = store.listed()
     buttons = page.get_by_role("button", name="Load and read")
     expect(buttons).to_have_count(len(pictures))
     for picture in pictures:
@@ -134,7 +134,7 @@ def test_over_https_a_picture_comes_and_is_read(chromium: Browser, connected: se
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(f"{connected.url}/data")
-    for picture in gallery.listed():
+    for picture in store.listed():
         page.get_by_role("button", name=f"Load and read {picture.title}", exact=True).click()
         page.get_by_role("heading", name="COVID-19 pattern: ").wait_for()
         page.get_by_alt_text("The radiograph with the heatmap").wait_for()

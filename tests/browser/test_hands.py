@@ -11,7 +11,7 @@ import cv2
 import pytest
 from playwright.sync_api import Page, expect
 
-from benchmarks.cuttings import cuttings
+from benchmarks.crops import cuttings
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_app import HEADLINE, OVERLAY, UPLOADER
 

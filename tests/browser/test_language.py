@@ -6,8 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from interface.catalogues import load
-from interface.language import FOLDER, LANGUAGES
+from interface.core.catalogues import load
+from interface.core.language import FOLDER, LANGUAGES
 from scripts.serving import Server
 from tests.browser.conftest import PATIENCE
 

@@ -14,9 +14,10 @@ import pytest
 from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
-from interface import batch, turns
-from model.inference import bundle as bundles
-from model.inference.reader import Reader
+from interface.batch import rows as batch_rows
+from interface.core import queue
+from model.reading import bundle as bundles
+from model.reading.reader import Reader
 from tests.pages.test_read import said
 
 Picture = Callable[..., tuple[str, bytes, str]]
@@ -32,8 +33,8 @@ def reader(small_bundle: Path) -> Reader:
     return Reader(bundles.load(small_bundle))
 
 
-def filled(files: list[tuple[str, bytes, str]]) -> batch.Batch:
-    here = batch.Batch()
+def filled(files: list[tuple[str, bytes, str]]) -> batch_rows.Batch:
+    here = batch_rows.Batch()
     here.add((name, partial(bytes, data)) for name, data, _ in files)
     return here
 
@@ -57,45 +58,45 @@ def test_downloads_hold_every_row(reader: Reader, picture: Picture) -> None:
     while here.waiting:
         here.step(reader)
     classes = reader.bundle.card.classes
-    rows = list(csv.DictReader(io.StringIO(batch.table(here.rows, classes))))
+    rows = list(csv.DictReader(io.StringIO(batch_rows.table(here.rows, classes))))
     assert [row["decision"] == "refused" for row in rows] == [False, True, False]
     assert rows[1]["path"] == "'=1+1.png"  # no spreadsheet takes that for a formula
-    lines = [json.loads(line) for line in batch.json_lines(here.rows).splitlines()]
+    lines = [json.loads(line) for line in batch_rows.json_lines(here.rows).splitlines()]
     assert lines[0]["scores"]["covid19"] == pytest.approx(float(rows[0]["score_covid19"]), abs=1e-6)
-    with zipfile.ZipFile(io.BytesIO(batch.archive(here.rows, classes, reader.bundle.card.raw))) as packed:
+    with zipfile.ZipFile(io.BytesIO(batch_rows.archive(here.rows, classes, reader.bundle.card.raw))) as packed:
         assert packed.testzip() is None
         assert len([name for name in packed.namelist() if name.startswith("heatmaps/")]) == 2
         assert {"readings.csv", "readings.jsonl", "card.json"} <= set(packed.namelist())
 
 
 def test_a_batch_says_what_it_leaves_out_and_how_long_it_takes(reader: Reader, picture: Picture) -> None:
-    here = filled([picture("normal", 1)] * (batch.MOST_PICTURES + 3))
-    assert here.total == batch.MOST_PICTURES and here.left_out == 3
+    here = filled([picture("normal", 1)] * (batch_rows.MOST_PICTURES + 3))
+    assert here.total == batch_rows.MOST_PICTURES and here.left_out == 3
     assert here.seconds_left is None
     here.step(reader)
-    assert here.seconds_left == pytest.approx(here.seconds * (batch.MOST_PICTURES - 1))
+    assert here.seconds_left == pytest.approx(here.seconds * (batch_rows.MOST_PICTURES - 1))
 
 
 def test_a_script_that_is_stopped_while_it_waits_loses_no_file(
     reader: Reader, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.02)
+    monkeypatch.setattr(queue, "PATIENCE", 0.02)
     here = filled([picture("normal", 1)])
 
-    class Gone(turns.Notice):
+    class Gone(queue.Notice):
         def __call__(self, ahead: int) -> None:
             raise StopException
 
-    with turns.turn(), pytest.raises(StopException):
+    with queue.turn(), pytest.raises(StopException):
         here.step(reader, notice=Gone())
     assert here.total == 1 and len(here.waiting) == 1
     assert not here.step(reader).refused
-    assert not here.waiting and len(turns.TURNS) == 0
+    assert not here.waiting and len(queue.TURNS) == 0
 
 
 def test_file_that_can_not_be_loaded_is_a_row(reader: Reader) -> None:
     def broken() -> bytes:
         raise OSError("gone")
 
-    row = batch.read("x.png", broken, reader)
-    assert row.refused and row.record["reasons"] == [batch.UNEXPECTED]
+    row = batch_rows.read("x.png", broken, reader)
+    assert row.refused and row.record["reasons"] == [batch_rows.UNEXPECTED]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import words
+from interface.core import labels
 from tests.pages.test_read import said
 
 
@@ -21,12 +21,12 @@ def test_every_figure_limit_and_licence_is_shown(app: AppTest, small_bundle: Pat
     text = said(app)
     assert card["figures"], "the fixture measured nothing"
     for figure in card["figures"]:
-        assert words.interval(figure) in text
+        assert labels.interval(figure) in text
         assert re.search(rf"\| {figure['n']:,} (\(\d[\d,]* positive\) )?\|", text)
     for sentence in [*card["limits"], *card["licence"].values(), card["intended_use"]]:
-        assert words.plain(sentence) in text
+        assert labels.plain(sentence) in text
     for point in card["operating_points"]["points"]:
-        assert words.plain(words.label(point)) in text
+        assert labels.plain(labels.label(point)) in text
     assert card["sha256"] in text
 
 
@@ -41,5 +41,5 @@ def test_a_bare_card_is_shown_as_bare(
     monkeypatch.setenv("CXR_BUNDLE", str(bare))
     app.switch_page("pages/card.py").run()
     assert not app.exception
-    assert words.NOT_STATED in said(app)
+    assert labels.NOT_STATED in said(app)
     assert "None was measured" in said(app)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import evidence, sources, words
-from model.inference.card import chosen, read_card
+from interface.core import labels
+from interface.evidence import datasets, document
+from model.reading.card import chosen, read_card
+from tests.app_fixtures import PATIENCE
 from tests.conftest import ROOT
-from tests.pages.conftest import PATIENCE
 from tests.pages.test_read import said
 
 
@@ -29,10 +30,10 @@ def test_every_source_stands_there_with_its_number_licence_and_page(shipped: App
     card = read_card(chosen())
     assert len(card.raw["training"]["sources"]) > 3
     for source in card.raw["training"]["sources"]:
-        known = sources.COLLECTIONS[source["source"]]
-        counts = " | ".join(words.number(source["pictures"].get(name, 0)) for name in card.classes)
+        known = datasets.COLLECTIONS[source["source"]]
+        counts = " | ".join(labels.number(source["pictures"].get(name, 0)) for name in card.classes)
         assert f"| {counts} |" in text
-        assert words.plain(source["licence"]) in text
+        assert labels.plain(source["licence"]) in text
         assert known.labels in text and f"]({known.page})" in text
     outside = [source["role"] == "external test" for source in card.raw["training"]["sources"]]
     assert text.count("Never learned from") == sum(outside) > 0
@@ -40,15 +41,15 @@ def test_every_source_stands_there_with_its_number_licence_and_page(shipped: App
 
 
 def test_the_measured_bias_is_that_of_the_evidence(shipped: AppTest) -> None:
-    figures = sources.told_apart(evidence.measured(), read_card(chosen()).sha256)
+    figures = datasets.told_apart(document.measured(), read_card(chosen()).sha256)
     assert {figure["id"] for figure in figures} == {"source_from.features.normal", "source_from.features.other"}
     for figure in figures:
-        assert f"{words.interval(figure, 2)}, where guessing gives {figure['chance']:.2f}" in said(shipped)
+        assert f"{labels.interval(figure, 2)}, where guessing gives {figure['chance']:.2f}" in said(shipped)
 
 
 def test_figures_of_another_network_are_not_shown() -> None:
-    assert not sources.told_apart(evidence.measured(), "0" * 64)
-    assert not sources.told_apart({}, "0" * 64)
+    assert not datasets.told_apart(document.measured(), "0" * 64)
+    assert not datasets.told_apart({}, "0" * 64)
 
 
 def test_what_this_app_does_not_know_keeps_the_words_of_the_card(app: AppTest) -> None:
@@ -56,7 +57,7 @@ def test_what_this_app_does_not_know_keeps_the_words_of_the_card(app: AppTest) -
     assert not app.exception
     text = said(app)
     assert "Known biases" not in text, "nobody knows those of pictures of one's own"
-    assert words.NOT_STATED in text and "A picture to try" in text
+    assert labels.NOT_STATED in text and "A picture to try" in text
 
 
 def test_a_card_without_sources_says_so(

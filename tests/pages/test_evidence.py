@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import evidence, evidence_charts
+from interface.evidence import charts
+from interface.evidence import document as evidence_document
 from tests.conftest import ROOT
 
 DOCUMENT = """# Evidence
@@ -49,24 +50,24 @@ def document(tmp_path: Path) -> Path:
 
 
 def test_a_document_is_taken_apart(document: Path) -> None:
-    above, first, second = evidence.read(document)
+    above, first, second = evidence_document.read(document)
     assert above.parts == ("What it does (SHA-256 `0000aaaa…`).",)
     assert first.title == "Per source"
     figure, heading, table = first.parts
-    assert isinstance(figure, evidence.Figure) and figure.alt == "AUC of each source" and figure.path.exists()
+    assert isinstance(figure, evidence_document.Figure) and figure.alt == "AUC of each source" and figure.path.exists()
     assert heading == "### Inside" and str(table).count("\n") == 3
     assert second.title == "Limits"
 
 
 def filtered(text: str, *chosen: str) -> list[str]:
     """The paragraphs that are left when these sources are chosen."""
-    section = evidence.Section("", tuple(text.split("\n\n")))
-    return [str(part) for part in evidence.of_sources(section, chosen, ("cohen", "nih", "siim"))]
+    section = evidence_document.Section("", tuple(text.split("\n\n")))
+    return [str(part) for part in evidence_document.of_sources(section, chosen, ("cohen", "nih", "siim"))]
 
 
 def test_rows_of_the_chosen_sources_stay_and_other_tables_are_whole(document: Path) -> None:
-    sections = evidence.read(document)
-    assert evidence.sources(sections) == ["cohen", "siim"]
+    sections = evidence_document.read(document)
+    assert evidence_document.sources(sections) == ["cohen", "siim"]
     table, other = str(sections[1].parts[2]), str(sections[2].parts[0])
     (one,) = filtered(table, "cohen")
     assert "cohen" in one and "siim" not in one
@@ -122,7 +123,7 @@ def found() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["roc.svg", "pr.svg"])
 def test_curves_have_their_band_and_say_their_result(found: dict[str, Any], name: str) -> None:
-    (chart,) = evidence_charts.of_figure(name, found, ("siim",)) or []
+    (chart,) = charts.of_figure(name, found, ("siim",)) or []
     curve, low, gap, points = chart.option["series"][:4]
     assert curve["data"] == [[0, 0.2], [0.5, 0.6], [1, 1]]
     # Stacked on the lower edge, the second line is the upper one.
@@ -135,7 +136,7 @@ def test_curves_have_their_band_and_say_their_result(found: dict[str, Any], name
 
 
 def test_matrices_show_the_lines_that_there_are(found: dict[str, Any]) -> None:
-    area, matrix = evidence_charts.of_figure("auc.svg", found, ("cohen",)) or []
+    area, matrix = charts.of_figure("auc.svg", found, ("cohen",)) or []
     assert "Areas under the ROC curve: cohen" in area.alt
     assert [cell["value"] for cell in matrix.option["baseOption"]["series"][0]["data"]] == [
         [0, 0, 20], [1, 0, 5], [2, 0, 5], [0, 1, 1], [1, 1, 2], [2, 1, 7]
@@ -146,16 +147,16 @@ def test_matrices_show_the_lines_that_there_are(found: dict[str, Any]) -> None:
 
 def test_a_json_without_curves_draws_none_and_other_figures_stay_drawn(found: dict[str, Any]) -> None:
     del found["curves"]
-    assert evidence_charts.of_figure("roc.svg", found, ()) == []
-    assert evidence_charts.of_figure("new.svg", found, ()) is None
-    assert evidence_charts.of_figure("auc.svg", {}, ()) is None
-    assert len(evidence_charts.of_figure("auc.svg", found, ()) or []) == 3
+    assert charts.of_figure("roc.svg", found, ()) == []
+    assert charts.of_figure("new.svg", found, ()) is None
+    assert charts.of_figure("auc.svg", {}, ()) is None
+    assert len(charts.of_figure("auc.svg", found, ()) or []) == 3
 
 
 def test_the_page_says_of_which_network_its_figures_are(
     app: AppTest, document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence.read, "__defaults__", (document,))
+    monkeypatch.setattr(evidence_document.read, "__defaults__", (document,))
     app.switch_page("pages/evidence.py").run()
     assert not app.exception
     assert "another network" in app.warning[0].value
@@ -165,7 +166,7 @@ def test_the_page_says_of_which_network_its_figures_are(
 
 
 def test_the_address_chooses_section_and_sources(app: AppTest, document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence.read, "__defaults__", (document,))
+    monkeypatch.setattr(evidence_document.read, "__defaults__", (document,))
     app.query_params["section"] = "Limits"
     app.query_params["source"] = ["cohen"]
     app.switch_page("pages/evidence.py").run()
@@ -174,7 +175,7 @@ def test_the_address_chooses_section_and_sources(app: AppTest, document: Path, m
 
 
 def test_without_a_measurement_the_page_says_so(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence.read, "__defaults__", (tmp_path / "none.md",))
+    monkeypatch.setattr(evidence_document.read, "__defaults__", (tmp_path / "none.md",))
     app.switch_page("pages/evidence.py").run()
     assert not app.exception and "make evidence" in app.info[0].value
 
@@ -182,19 +183,19 @@ def test_without_a_measurement_the_page_says_so(app: AppTest, tmp_path: Path, mo
 def test_what_was_published_can_be_shown() -> None:
     if not (ROOT / "docs" / "evidence.md").exists():
         pytest.skip("docs/evidence.md is not there yet: run `make evidence`")
-    sections = evidence.read()
-    assert len(sections) > 5 and evidence.sources(sections)
-    figures = [part for section in sections for part in section.parts if isinstance(part, evidence.Figure)]
+    sections = evidence_document.read()
+    assert len(sections) > 5 and evidence_document.sources(sections)
+    figures = [part for section in sections for part in section.parts if isinstance(part, evidence_document.Figure)]
     assert figures and all(figure.path.exists() for figure in figures)
 
 
 def test_every_chart_of_what_was_published_says_its_result() -> None:
-    found = evidence.measured()
+    found = evidence_document.measured()
     if not found:
         pytest.skip("docs/evidence/evidence.json is not there yet: run `make evidence`")
     figures = ("auc", "roc", "pr", "reliability", "coverage", "controls", "robustness", "deletion", "trap")
-    for source, name in itertools.product(evidence.sources(evidence.read()), figures):
-        for chart in evidence_charts.of_figure(f"{name}.svg", found, (source,)) or []:
+    for source, name in itertools.product(evidence_document.sources(evidence_document.read()), figures):
+        for chart in charts.of_figure(f"{name}.svg", found, (source,)) or []:
             assert source in chart.caption and re.search(r"n \\?= \d", chart.caption), name
             assert "docs/evidence/" in chart.caption and re.search(r"\d", chart.alt), name
             json.dumps(chart.option, allow_nan=False)

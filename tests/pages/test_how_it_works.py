@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import architecture, coarse, curve_charts, decay, depth, lessons, stages, words
-from model.inference import bundle
-from model.inference import stages as inside
-from model.inference.card import DEFAULT_BUNDLE, MODEL_FILE
+from interface.components import curve_charts
+from interface.core import labels
+from interface.learn import architecture, gradient_depth, lessons, map_resolution, stages, weight_decay
+from model.reading import bundle
+from model.reading import stages as inside
+from model.reading.card import DEFAULT_BUNDLE, MODEL_FILE
 from tests.conftest import draw_chest
 
 
@@ -38,9 +40,9 @@ def test_the_depth_slider_measures_anew(page: AppTest) -> None:
         return str(found)
 
     page.slider(key="depth").set_value(8).run()
-    assert at_the_bottom() == words.times(depth.trace("plain", 8).first)
+    assert at_the_bottom() == labels.times(gradient_depth.trace("plain", 8).first)
     page.slider(key="depth").set_value(152).run()
-    assert at_the_bottom() == words.times(depth.trace("plain", 152).first)
+    assert at_the_bottom() == labels.times(gradient_depth.trace("plain", 152).first)
     assert "10⁻" in at_the_bottom()
 
 
@@ -70,13 +72,15 @@ def test_weight_decay_is_trained_anew(page: AppTest) -> None:
         page.select_slider(key="decay").set_value(strength).run()
         table = next(text.value for text in page.markdown if "Error on new examples" in text.value)
         found = re.findall(r"\| ([\d.]+) \| ([\d.]+)\u2009% \|", table)
-        runs = [decay.train(kind, strength) for kind in decay.KINDS]
+        runs = [weight_decay.train(kind, strength) for kind in weight_decay.KINDS]
         assert found == [(f"{run.last:.2f}", f"{100 * run.error:.1f}") for run in runs]
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_decay_shrinks_what_is_of_no_use_and_spares_what_is_needed(seed: int) -> None:
-    none, some, much = ([decay.train(kind, strength, seed) for kind in decay.KINDS] for strength in (0, 0.1, 0.5))
+    none, some, much = (
+        [weight_decay.train(kind, strength, seed) for kind in weight_decay.KINDS] for strength in (0, 0.1, 0.5)
+    )
     needed, useless, plain = range(3)
     assert none[useless].last > 0.3 and some[useless].last < 0.15 < 0.5 < some[needed].last
     assert some[needed].error < none[needed].error and some[useless].error < none[useless].error
@@ -87,18 +91,18 @@ def test_decay_shrinks_what_is_of_no_use_and_spares_what_is_needed(seed: int) ->
 def test_the_training_goes_down_the_error() -> None:
     # Without decay and noise to learn, the gradient's only way is down: against finite differences it would be the
     # same, and a wrong sign or a forgotten ReLU ends above where it began.
-    found = decay.train(decay.NEEDED, 0.0)
+    found = weight_decay.train(weight_decay.NEEDED, 0.0)
     untrained = 1 + 0.7**2
     assert found.error < untrained / 3
     with pytest.raises(ValueError, match="decay of 0 or more"):
-        decay.train(decay.NEEDED, -1)
+        weight_decay.train(weight_decay.NEEDED, -1)
 
 
 def test_the_chart_of_the_decay_shows_every_step() -> None:
-    runs = [decay.train(kind, 0.1) for kind in decay.KINDS]
+    runs = [weight_decay.train(kind, 0.1) for kind in weight_decay.KINDS]
     option = curve_charts.shares(runs, lessons.BLOCKS)
     assert [one["name"] for one in option["series"]] == list(lessons.BLOCKS.values())
-    assert option["series"][1]["data"][-1] == [decay.STEPS, round(runs[1].last, 4)]
+    assert option["series"][1]["data"][-1] == [weight_decay.STEPS, round(runs[1].last, 4)]
 
 
 @pytest.mark.parametrize("stage", range(5))
@@ -163,7 +167,7 @@ def test_a_mosaic_shows_the_liveliest_maps_and_counts_all() -> None:
 
 
 def test_a_coarse_map_cannot_outline_a_small_spot() -> None:
-    small, large, fine = coarse.look(16, 7), coarse.look(96, 7), coarse.look(16, 56)
+    small, large, fine = map_resolution.look(16, 7), map_resolution.look(96, 7), map_resolution.look(16, 56)
     assert small.overlap < 0.3 < 0.9 < min(large.overlap, fine.overlap)
     assert small.area > 2 and fine.area == pytest.approx(1, abs=0.1)
     assert float(small.cells.sum()) * 32**2 == pytest.approx(small.spot.sum(), rel=1e-5)

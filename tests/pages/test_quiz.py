@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import gallery, loading, quiz, quiz_score
-from interface.gallery import Gallery
-from interface.quiz import Answer, Question
-from interface.quiz_labels import read_labels
-from model.inference.reader import Reader
+from interface.core import loading
+from interface.gallery import store
+from interface.gallery.store import Gallery
+from interface.quiz import rounds, score
+from interface.quiz.labels import read_labels
+from interface.quiz.rounds import Answer, Question
+from model.reading.reader import Reader
 from tests.hosts import LOCAL, Host
 
 Make = Callable[[str, int], tuple[str, bytes, str]]
@@ -48,7 +50,7 @@ def test_labels_come_from_a_table_or_a_folder_and_the_rest_is_named(reader: Read
         ("normal/bad.png", lambda: b"no picture"),
         ("other.csv", lambda: b"a,b\n1,2\n"),
     ]
-    made, problems = quiz.build(files, reader, seed=3)
+    made, problems = rounds.build(files, reader, seed=3)
     assert {q.name: q.label for q in made.questions} == {"one.png": "covid19", "set/normal/two.png": "normal"}
     assert len(problems) == 3
     assert [sum(problem.startswith(name) for problem in problems) for name in ("normal/bad.png", "other.csv")] == [1, 1]
@@ -73,10 +75,10 @@ def test_tables_of_labels_are_read_as_spreadsheets_write_them(data: bytes) -> No
 
 def test_what_a_teacher_forgot_is_said(reader: Reader, picture: Make) -> None:
     table = b"name,label\none.png,normal\n" + b"".join(b"missing%d.png,normal\n" % n for n in range(8))
-    made, problems = quiz.build([("labels.csv", lambda: table)], reader, seed=1)
+    made, problems = rounds.build([("labels.csv", lambda: table)], reader, seed=1)
     assert not made.questions and len(problems) == 1 and "no picture" in problems[0]
     files = [("labels.csv", lambda: table), ("one.png", lambda: picture("normal", 2)[1])]
-    made, problems = quiz.build(files, reader, seed=1)
+    made, problems = rounds.build(files, reader, seed=1)
     assert len(made.questions) == 1
     assert len(problems) == 1 and "missing0.png" in problems[0] and "and 3 more" in problems[0]
 
@@ -95,7 +97,7 @@ def test_the_strongest_place_is_where_the_heatmap_is_brightest(cells: dict[tuple
     class_map = np.full((7, 7), -0.1, np.float32)
     for cell, value in cells.items():
         class_map[cell] = value
-    assert quiz.strongest(class_map) == place
+    assert rounds.strongest(class_map) == place
 
 
 def test_the_summary_tells_the_student_from_the_network_and_who_was_misled() -> None:
@@ -105,7 +107,7 @@ def test_the_summary_tells_the_student_from_the_network_and_who_was_misled() -> 
         Answer(question("normal", "covid19", 0.7, aided=True), "normal", 1.0, "all over"),
         Answer(question("normal", "normal", 0.6, aided=False), "covid19", 0.5, "upper left"),
     ]
-    found = quiz_score.summarise(answers)
+    found = score.summarise(answers)
     assert [share.right for share in found.all] == [2, 2]
     assert [str(share) for share in found.alone] == ["1 of 2 (50\u202f%)", "2 of 2 (100\u202f%)"]
     assert [str(share) for share in found.aided] == ["1 of 2 (50\u202f%)", "0 of 2 (0\u202f%)"]
@@ -125,7 +127,7 @@ def test_the_table_runs_no_formula() -> None:
         1.0,
         "nowhere",
     )
-    rows = list(csv.DictReader(io.StringIO(quiz_score.table([answer, named]).decode())))
+    rows = list(csv.DictReader(io.StringIO(score.table([answer, named]).decode())))
     assert rows[0]["network_first"] == "True" and rows[1]["name"].startswith("'=")
 
 
@@ -180,10 +182,10 @@ def test_a_quiz_of_public_pictures_asks_those_that_can_be_had(
         # The last one is not what was pinned.
         digest = hashlib.sha256(data if number < 4 else b"").hexdigest()
         url = f"{host.address}/{number}.png"
-        entry = replace(gallery.listed()[0], title=f"P{number}", url=url, sha256=digest, bytes=len(data), label=label)
+        entry = replace(store.listed()[0], title=f"P{number}", url=url, sha256=digest, bytes=len(data), label=label)
         listed.append(entry)
-    monkeypatch.setattr(gallery, "listed", lambda: listed)
-    monkeypatch.setattr(gallery, "SHARED", Gallery(replace(LOCAL, silence=20)))
+    monkeypatch.setattr(store, "listed", lambda: listed)
+    monkeypatch.setattr(store, "SHARED", Gallery(replace(LOCAL, silence=20)))
     app.switch_page("pages/quiz.py").run()
     public = app.button(key="quiz_public")
     assert public.label == "Begin with public radiographs (4)"

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface import loading, result, words
-from interface.shelf import MOST_ITEMS, Read
-from model.inference.reader import redecide
+from interface.core import labels, loading
+from interface.core.session import MOST_ITEMS, Read
+from interface.read import result
+from model.reading.reader import redecide
 
 Picture = Callable[..., tuple[str, bytes, str]]
 
@@ -106,10 +107,10 @@ def test_the_operating_point_decides_anew_without_the_network(app: AppTest, pict
         assert not app.exception
         (item,) = (one for one in before.values() if one.name == "normal-2.png")
         expected = redecide(item.reading, reader.bundle.card, name)
-        assert app.header[0].value == words.headline(expected.decision, "covid19")
+        assert app.header[0].value == labels.headline(expected.decision, "covid19")
         for reason in expected.reasons:
-            assert words.plain(reason) in said(app)
-        assert f"the operating point, {words.score(point.threshold)}" in app.get("html")[-1].proto.body
+            assert labels.plain(reason) in said(app)
+        assert f"the operating point, {labels.score(point.threshold)}" in app.get("html")[-1].proto.body
         assert app.query_params.get("op", reader.bundle.card.default_point) == name
     assert all(app.session_state.shelf.items[key].reading is item.reading for key, item in before.items())
 

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from model.training import dataset, records
+from model.training import dataset, manifest
 from tests.conftest import draw_chest
 
 
 def checked(folder: Path, **options: object) -> dataset.Checked:
-    found = records.select(records.find_records(folder))
+    found = manifest.select(manifest.find_records(folder))
     return dataset.check(found, size=64, seed=1, **options)  # type: ignore[arg-type]
 
 
@@ -29,7 +29,7 @@ def test_folder_gives_classes_with_positive_last_and_every_picture_once(drawn_fo
 
 
 def test_split_is_the_same_for_the_same_seed_and_differs_for_another(drawn_folder: Path) -> None:
-    found = records.find_records(drawn_folder)
+    found = manifest.find_records(drawn_folder)
     groups = [r.group for r in found]
     assert dataset.split_by_group(found, groups, 1) == dataset.split_by_group(found, groups, 1)
     assert dataset.split_by_group(found, groups, 1) != dataset.split_by_group(found, groups, 2)
@@ -78,11 +78,11 @@ def test_cached_decode_gives_the_same_pixels(drawn_folder: Path, tmp_path: Path)
 
 def test_external_sources_are_never_trained_on_nor_their_patients(tmp_path: Path) -> None:
     made = [
-        records.Record(Path(f"{s}{i}"), s, label, f"{s}{i}" if i else "shared patient")
+        manifest.Record(Path(f"{s}{i}"), s, label, f"{s}{i}" if i else "shared patient")
         for s in ("a", "cohen")
         for i, label in enumerate(["normal", "covid19"] * 30)
     ]
-    chosen = records.select(made, hold_out=records.EXTERNAL_SOURCES)
+    chosen = manifest.select(made, hold_out=manifest.EXTERNAL_SOURCES)
     splits = dataset.split_by_group(chosen, [r.group for r in chosen], 1)
     assert {s for r, s in zip(chosen, splits, strict=True) if r.source == "cohen"} == {"external"}
     assert splits[0] == "unused"
@@ -98,7 +98,7 @@ def test_external_sources_are_never_trained_on_nor_their_patients(tmp_path: Path
 def test_wrong_manifest_is_refused_in_a_sentence(tmp_path: Path, content: str, sentence: str) -> None:
     path = tmp_path / "manifest.csv"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(records.DatasetError, match=sentence):
+    with pytest.raises(manifest.DatasetError, match=sentence):
         checked(path)
 
 
@@ -106,26 +106,26 @@ def test_small_class_and_single_class_are_refused(drawn_folder: Path, tmp_path: 
     normals = [f"{p},normal" for p in (drawn_folder / "normal").iterdir()]
     few = [f"{p},covid19" for p in sorted((drawn_folder / "covid19").iterdir())[:5]]
     (tmp_path / "few.csv").write_text("\n".join(["path,label", *normals, *few]), encoding="utf-8")
-    with pytest.raises(records.DatasetError, match="covid19 has 5 pictures of 5 patients"):
+    with pytest.raises(manifest.DatasetError, match="covid19 has 5 pictures of 5 patients"):
         checked(tmp_path / "few.csv")
     (tmp_path / "one.csv").write_text("\n".join(["path,label", *normals]), encoding="utf-8")
-    with pytest.raises(records.DatasetError, match="One class only"):
+    with pytest.raises(manifest.DatasetError, match="One class only"):
         checked(tmp_path / "one.csv")
 
 
 @pytest.mark.parametrize("label", ["COVID-19", "covid19", "COVID", "positive", "Covid_Positive"])
 def test_positive_class_is_found(label: str) -> None:
-    assert records.is_positive(label)
-    assert records.order_classes(["zebra", label, "normal"])[-1] == label
+    assert manifest.is_positive(label)
+    assert manifest.order_classes(["zebra", label, "normal"])[-1] == label
 
 
 @pytest.mark.parametrize("label", ["normal", "non-covid", "noncovid", "negative", "other"])
 def test_negative_class_is_not_taken_for_it(label: str) -> None:
-    assert not records.is_positive(label)
+    assert not manifest.is_positive(label)
 
 
 def test_shared_manifest_splits_without_leak(shared_data: Path) -> None:
-    found = records.select(records.find_records(shared_data / "manifest.csv"), hold_out=records.EXTERNAL_SOURCES)
+    found = manifest.select(manifest.find_records(shared_data / "manifest.csv"), hold_out=manifest.EXTERNAL_SOURCES)
     splits = dataset.split_by_group(found, [r.group for r in found], 1)
     seen: dict[str, set[str]] = {}
     for record, split in zip(found, splits, strict=True):

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from model.inference.lungs import Segmenter
-from model.training import lungs
+from model.reading.lungs import Segmenter
+from model.training.auxiliary import lungs
 from tests.conftest import draw_chest
 
 

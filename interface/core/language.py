@@ -1,0 +1,146 @@
+"""The language of a session: the address's (?lang=es), the one chosen here, the browser's, or English.
+
+English is the source: pages write `tr("A sentence")`, and the catalogues in `interface/locale` hold the others. What
+runs outside a session, such as the making of a report, speaks English.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from gettext import GNUTranslations
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+ENGLISH = "en"
+# Each by its own name, as those who look for it don't read the others.
+LANGUAGES = {ENGLISH: "English", "es": "Español", "fr": "Français", "hi": "हिन्दी"}
+FOLDER = Path(__file__).parents[1] / "locale"
+QUERY = "lang"
+# `_KEPT` outlives the widget; `_SPOKEN` is what this page is drawn in: some pages are there in English alone.
+_KEPT, _SPOKEN, _TOLD = "language_kept", "language_spoken", "language_told"
+# Screen readers choose their voice by it, and browsers the shapes of letters.
+_document = st.components.v2.component(
+    "chest_xray_language",
+    html="<span hidden></span>",
+    js="export default function ({ data }) { document.documentElement.lang = data.language; }",
+)
+
+
+def mark(text: str) -> str:
+    """Name a text for the catalogues where it is written down; `tr` translates it where it is shown."""
+    return text
+
+
+def tr(text: str, **values: object) -> str:
+    """A text in the language of the session.
+
+    Args:
+        text: in English; a constant, or one that `mark` named.
+        values: for its {placeholders}; without any, braces stay.
+
+    Returns:
+        The translation, or the English where there is none.
+    """
+    said = _translated(spoken(), text)
+    return said.format(**values) if values else said
+
+
+def ntr(one: str, many: str, count: int, **values: object) -> str:
+    """The same for a text that depends on a number, which is its {count}.
+
+    Args:
+        one: English for 1.
+        many: English for all other numbers.
+        count: the number.
+        values: for the other placeholders.
+
+    Returns:
+        The form that the language has for the number.
+    """
+    name = spoken()
+    said = (one if count == 1 else many) if name == ENGLISH else catalogue(name).ngettext(one, many, count)
+    return said.format(count=count, **values)
+
+
+def spoken() -> str:
+    """The language that the page at hand is drawn in; English where no page is.
+
+    Like whatever draws, it raises StopException or RerunException where the visitor went away or clicked meanwhile.
+    """
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ENGLISH
+    return str(st.session_state.get(_SPOKEN, ENGLISH))
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def catalogue(name: str) -> GNUTranslations:
+    """The translations of a language, read once a server; sessions share them, but never which one is spoken.
+
+    Args:
+        name: a key of `LANGUAGES`, not English.
+    """
+    from interface.core import catalogues
+
+    return catalogues.load(FOLDER / name / "LC_MESSAGES" / "reader.po")
+
+
+def matching(tag: str | None) -> str | None:
+    """Which of `LANGUAGES` a tag such as "es-MX" means (its first part: RFC 5646, section 2.2.1); None for others."""
+    name = (tag or "").replace("_", "-").split("-")[0].lower()
+    return name if name in LANGUAGES else None
+
+
+def begin() -> str:
+    """Settle the language of this run; app.py calls it before it draws.
+
+    Returns:
+        A key of `LANGUAGES`.
+    """
+    linked = st.query_params.get(QUERY)
+    kept = matching(linked) or st.session_state.get(_KEPT)
+    if kept:
+        st.session_state[_KEPT] = kept
+        # So that a link to the page carries it, also after a look at another page.
+        if linked != kept:
+            st.query_params[QUERY] = kept
+    name = str(kept or matching(st.context.locale) or ENGLISH)
+    st.session_state[_SPOKEN] = name
+    return name
+
+
+def in_english() -> None:
+    """Draw what follows in English, and say so to those who read another language."""
+    if spoken() != ENGLISH:
+        st.info(tr("This page is in English."), icon=":material/translate:")
+        st.session_state[_SPOKEN] = ENGLISH
+
+
+def switch(name: str) -> None:
+    """Let the person choose another language, below the page.
+
+    Args:
+        name: the one that `begin` settled; the page may be there in English alone.
+    """
+    if spoken() != ENGLISH or _TOLD in st.session_state:  # a document is English until it is told otherwise
+        st.session_state[_TOLD] = True
+        _document(key="language_of_document", data={"language": spoken()})
+    st.session_state[QUERY] = name
+    st.segmented_control(
+        _translated(name, mark("Language")),
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        required=True,
+        key=QUERY,
+        wrap=True,
+        on_change=_keep,
+    )
+
+
+def _keep() -> None:
+    st.session_state[_KEPT] = st.query_params[QUERY] = st.session_state[QUERY]
+
+
+def _translated(name: str, text: str) -> str:
+    return text if name == ENGLISH else catalogue(name).gettext(text)

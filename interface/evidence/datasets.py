@@ -1,0 +1,121 @@
+"""The public collections that a card may name: what they are called, where they are, who is in them, what a label is.
+
+How many pictures were used, for what and under which licence is in the card alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from interface.core.language import mark
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A public collection.
+
+    Attributes:
+        name: its own, in no language.
+        page: where its makers offer it.
+        people: whose radiographs they are, and how they came into the collection.
+        labels: what its labels rest on.
+        way: how to get it.
+    """
+
+    name: str
+    page: str
+    people: str
+    labels: str
+    way: str
+
+
+KAGGLE = mark("Download it from Kaggle, with a free account.")
+REPOSITORY = mark("Download the repository; which licence a picture has stands in its table.")
+# By the name of the source in the manifest, and so in the card.
+COLLECTIONS = {
+    "siim": Collected(
+        "SIIM-FISABIO-RSNA COVID-19 Detection",
+        "https://www.kaggle.com/c/siim-covid19-detection",
+        mark("Hospitals in Spain, and the RSNA's collection RICORD. Here each picture was squashed to a square."),
+        mark(
+            "How the picture looks: *typical* became COVID-19 pattern, *negative* became normal, the others have no "
+            "label here. It is not RT-PCR: some people whose picture was called negative had a positive test."
+        ),
+        mark("Join the competition on Kaggle with a free account and accept its rules."),
+    ),
+    "nih": Collected(
+        "NIH ChestX-ray14",
+        "https://nihcc.app.box.com/v/ChestXray-NIHCC",
+        mark("One hospital in the USA, the NIH Clinical Center; a part of it is used here."),
+        mark(
+            "A program took them from the written reports, so some are wrong: *No Finding* became normal, *Pneumonia* "
+            "became other lung disease."
+        ),
+        mark("Download it from the page; the NIH asks to be named and linked, and to have Wang et al. 2017 cited."),
+    ),
+    "mendeley": Collected(
+        "Dataset of Tuberculosis Chest X-rays Images",
+        "https://data.mendeley.com/datasets/8j2g3csprk/2",
+        mark("Adults in Pakistan, on film. The normal ones all carry the same marker, an L."),
+        mark("Normal or tuberculosis, which became other lung disease."),
+        mark("Download it from Mendeley Data."),
+    ),
+    "radiography": Collected(
+        "COVID-19 Radiography Database",
+        "https://www.kaggle.com/datasets/tawsifurrahman/covid19-radiography-database",
+        mark(
+            "Put together from other collections: those with COVID-19 come mostly from Spain, the normal ones from "
+            "the USA."
+        ),
+        mark(
+            "As in the collection that a picture came from. So the hospital gives the class away, and a network that "
+            "learns from it can learn the hospital."
+        ),
+        KAGGLE,
+    ),
+    "cohen": Collected(
+        "COVID-19 Image Data Collection (Cohen)",
+        "https://github.com/ieee8023/covid-chestxray-dataset",
+        mark("Pictures from publications of many hospitals, so rather the cases that were worth showing."),
+        mark("The cause that the publication gives for the pneumonia."),
+        REPOSITORY,
+    ),
+    "darkcovid": Collected(
+        "DarkCovidNet",
+        "https://github.com/muhammedtalo/COVID-19",
+        mark("Copies of pictures of Cohen's collection, here only to repeat the published table of DarkCovidNet."),
+        mark("The cause that the publication gives for the pneumonia."),
+        mark("Download the repository."),
+    ),
+}
+# Where a person may take a picture to try: its licence asks for the credit alone.
+HANNOVER = "https://github.com/ml-workgroup/covid-19-image-repository"
+HANNOVER_CREDIT = "COVID-19 Image Repository, Hannover Medical School, doi:10.6084/m9.figshare.12275009, CC BY 3.0"
+
+
+def is_learned_from(source: dict[str, Any]) -> bool:
+    """Whether the network was trained on one of its card's sources."""
+    return bool((source.get("split") or {}).get("train"))
+
+
+def learned_first(sources: Collection[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A card's sources, those before the others that the network was trained on."""
+    return sorted(sources, key=lambda source: not is_learned_from(source))
+
+
+def told_apart(evidence: dict[str, Any], sha256: str) -> list[dict[str, Any]]:
+    """How well the source of a picture can be told from the network's features, as `make evidence` measured it.
+
+    Args:
+        evidence: what `interface.evidence.measured` gives.
+        sha256: of the loaded network; what was measured on another one is not about it.
+
+    Returns:
+        Figures with "value", "low", "high", "chance", "n" and "id", whose last part is the class.
+    """
+    if evidence.get("bundle", {}).get("sha256") != sha256:
+        return []
+    figures = evidence.get("controls", {}).get("figures", [])
+    return [figure for figure in figures if str(figure.get("id", "")).startswith("source_from.features.")]

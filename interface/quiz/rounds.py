@@ -1,0 +1,221 @@
+"""A quiz: the student reads first, then sees the network's reading and the label; kept in the session alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interface.components.images import jpeg
+from interface.core.labels import NAMES, class_name
+from interface.core.language import mark, tr
+from interface.core.session import Refused
+from interface.quiz.labels import read_labels
+from interface.read import uploads
+from interface.read.sentences import said as translated
+from model.reading import heatmap
+from model.reading.radiograph import Unreadable
+from model.reading.reader import Reader, leading
+
+# A lesson's worth; each keeps two small JPEG pictures, about 0.3 MB.
+MOST_QUESTIONS = 40
+PLACES = (
+    mark("nowhere"),
+    mark("upper left"),
+    mark("upper right"),
+    mark("lower left"),
+    mark("lower right"),
+    mark("all over"),
+)
+# Files that a sentence about several names.
+MOST_NAMES = 5
+Load = Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A picture with its label and what the network made of it.
+
+    Attributes:
+        name: the file's own.
+        label: its class, as the teacher says.
+        picture, overlay: JPEG; the second with the heatmap of the network's class.
+        network: the class that stands for the network's reading.
+        decision: the network's decision, which may be "uncertain".
+        scores: calibrated, by class.
+        place: the quarter (of `PLACES`) where the heatmap is strongest.
+        aided: whether the student sees the network's reading before giving an own one.
+    """
+
+    name: str
+    label: str
+    picture: bytes
+    overlay: bytes
+    network: str
+    decision: str
+    scores: dict[str, float]
+    place: str
+    aided: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the student said: the class, how sure from 0 to 1, and where on the picture (one of `PLACES`)."""
+
+    question: Question
+    said: str
+    sure: float
+    place: str
+
+    @property
+    def right(self) -> bool:
+        """Whether it is the teacher's label."""
+        return self.said == self.question.label
+
+
+@dataclass
+class Quiz:
+    """Questions in their order, and the answers so far."""
+
+    questions: list[Question] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def current(self) -> Question | None:
+        """The question to answer; None when all are."""
+        return self.questions[len(self.answers)] if len(self.answers) < len(self.questions) else None
+
+
+def build(
+    files: Iterable[tuple[str, Load]], reader: Reader, seed: int, said: Callable[[str], None] = lambda _: None
+) -> tuple[Quiz, list[str]]:
+    """Read the pictures that have a label.
+
+    A label comes from a CSV file with the columns name and label, or else from the folder that a picture lies in.
+    Every second question, drawn by the seed, is aided: the network's reading is shown first.
+
+    Args:
+        files: names, and functions that give the content.
+        reader: of the loaded bundle.
+        seed: of the order.
+        said: is told the name of each picture before it is read.
+
+    Returns:
+        The quiz, and a sentence for each file that is not in it.
+    """
+    classes = reader.bundle.card.classes
+    known = {name.lower(): name for name in classes} | {class_name(name).lower(): name for name in classes}
+    known |= {NAMES[name.lower()].lower(): name for name in classes if name.lower() in NAMES}
+    pictures, labels, problems = _sorted_out(files)
+    random.Random(seed).shuffle(pictures)
+    quiz = Quiz()
+    unknown, left_out = [], []
+    for name, load in pictures:
+        label = known.get(labels.get(_path(name).name, _path(name).parent.name).strip().lower())
+        if label is None:
+            unknown.append(name)
+        elif len(quiz.questions) == MOST_QUESTIONS:
+            left_out.append(name)
+        else:
+            said(name)
+            made = _question(name, label, load, reader, aided=(len(quiz.questions) + seed) % 2 == 0)
+            if isinstance(made, Question):
+                quiz.questions.append(made)
+            else:
+                problems.append(f"{name}: {translated(made.error)}")
+    if unknown:
+        problems.append(
+            tr(
+                "Without a label that this network knows ({labels}): {files}. Name each in a CSV file with the columns "
+                "name and label, or put it into a folder with the class' name.",
+                labels=", ".join(classes),
+                files=_some(unknown),
+            )
+        )
+    if left_out:
+        problems.append(
+            tr("A quiz has {most} questions at most; left out: {files}.", most=MOST_QUESTIONS, files=_some(left_out))
+        )
+    return quiz, problems
+
+
+def _sorted_out(files: Iterable[tuple[str, Load]]) -> tuple[list[tuple[str, Load]], dict[str, str], list[str]]:
+    """The pictures, the labels of the tables by name, and what is wrong with either."""
+    pictures: list[tuple[str, Load]] = []
+    labels: dict[str, str] = {}
+    problems: list[str] = []
+    for name, load in files:
+        if name.lower().endswith(".csv"):
+            try:
+                labels |= read_labels(load())
+            except (Unreadable, ValueError) as error:
+                problems.append(f"{name}: {translated(str(error))}")
+        else:
+            pictures.append((name, load))
+    absent = labels.keys() - {_path(name).name for name, _ in pictures}
+    if not pictures:
+        problems.append(tr("There is no picture among these files: choose the radiographs together with their table."))
+    elif absent:
+        problems.append(tr("Named in the table, but not among the pictures: {files}.", files=_some(sorted(absent))))
+    return pictures, labels, problems
+
+
+def _path(name: str) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def _some(names: Sequence[str]) -> str:
+    told = ", ".join(names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return tr("{files} and {count} more", files=told, count=more) if more > 0 else told
+
+
+def _question(name: str, label: str, load: Load, reader: Reader, *, aided: bool) -> Question | Refused:
+    item = uploads.read(name, load, reader)
+    if isinstance(item, Refused):
+        return item
+    reading = item.reading
+    network = leading(reading.decision, reading.scores)
+    own = reading.maps[:, :, reading.classes.index(network)]
+    overlay = heatmap.overlay(item.picture, own)
+    return Question(
+        name,
+        label,
+        jpeg(item.picture),
+        jpeg(overlay),
+        network,
+        reading.decision,
+        dict(reading.scores),
+        strongest(own),
+        aided,
+    )
+
+
+def strongest(class_map: NDArray[np.float32]) -> str:
+    """The quarter of a picture where a class' map is strongest.
+
+    Args:
+        class_map: (h, w) what each cell added to the logit.
+
+    Returns:
+        One of `PLACES`; "nowhere" if no cell speaks for the class. Where the strongest cell lies in the middle row or
+        column, the side with more of the evidence decides.
+    """
+    heat = heatmap.evidence(class_map)
+    if heat is None:
+        return "nowhere"
+    row, column = divmod(int(heat.argmax()), heat.shape[1])
+    upper = _first_half(heat.sum(axis=1), row)
+    left = _first_half(heat.sum(axis=0), column)
+    return f"{'upper' if upper else 'lower'} {'left' if left else 'right'}"
+
+
+def _first_half(sums: NDArray[np.float32], index: int) -> bool:
+    beyond = len(sums) - 1 - index
+    if index == beyond:
+        return bool(sums[:index].sum() >= sums[index + 1 :].sum())
+    return index < beyond

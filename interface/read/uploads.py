@@ -1,0 +1,141 @@
+"""Uploaded files -> items of a session's shelf; one bad file never takes the page away."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from interface.components.images import for_display, to_grey
+from interface.core import queue
+from interface.core.language import mark
+from interface.core.limits import in_time
+from interface.core.session import MOST_ITEMS, Item, Read, Refused, Shelf
+from model.files import zip
+from model.reading.input_check import MENDING
+from model.reading.radiograph import Radiograph, Unreadable, decode
+from model.reading.reader import REFUSED, Reader
+
+UNEXPECTED = mark(
+    "This file could not be read because of a fault in the program, not in your file; "
+    "the server's log has the details. Other files can still be read."
+)
+_LOG = logging.getLogger(__name__)
+
+
+class Upload(Protocol):
+    """What is needed of Streamlit's uploaded file."""
+
+    file_id: str
+    name: str
+
+    def getvalue(self) -> bytes:
+        """The file's content."""
+
+
+def take(shelf: Shelf, uploads: Iterable[Upload], reader: Reader) -> list[str]:
+    """Read files, as many as a session keeps. Refusals of earlier files go: they have been seen.
+
+    Each file waits for its own turn among those of all sessions, with a line on the page that says so.
+
+    Args:
+        shelf: where they are put.
+        uploads: the files; a ZIP archive stands for the files in it.
+        reader: of the loaded bundle.
+
+    Returns:
+        Ids of those that could be read.
+    """
+    for key in shelf.refusals():
+        del shelf.items[key]
+    taken: list[str] = []
+    shelf.left_out = 0
+    notice = queue.Notice()
+    try:
+        for key, name, load in files(uploads):
+            if len(taken) == MOST_ITEMS:
+                shelf.left_out += 1
+                continue
+            taken.append(key)
+            shelf.put(key, read(name, load, reader, notice))
+    finally:
+        notice.clear()
+    return [key for key in taken if key in shelf.readings()]
+
+
+def files(uploads: Iterable[Upload], *, folders: bool = False) -> Iterator[tuple[str, str, zip.Load]]:
+    """Uploads, and in place of a ZIP archive the files in it: id, name and what gives the content.
+
+    Args:
+        uploads: what the browser sent.
+        folders: name the folder of a file in an archive too, as "folder/name".
+    """
+    for upload in uploads:
+        data = upload.getvalue()
+        if not zip.is_archive(data[:4]):
+            yield upload.file_id, upload.name, upload.getvalue
+            continue
+        for number, (name, load) in enumerate(zip.members(upload.name, io.BytesIO(data), folders=folders)):
+            yield f"{upload.file_id}-{number}", name, load
+
+
+def read(name: str, load: zip.Load, reader: Reader, notice: queue.Notice | None = None) -> Item:
+    """A file -> an item; never raises, because one bad file must not take the page away.
+
+    It waits for its turn, and has a limited time to be unpacked in (`limits.in_time`).
+
+    Args:
+        name: the file's name.
+        load: gives its content, or raises Unreadable.
+        reader: of the loaded bundle.
+        notice: says on the page how long the line is.
+
+    Returns:
+        The item, refused with a sentence if the bytes are no radiograph that can be read.
+    """
+    try:
+        with queue.turn(notice):
+            return _item(name, in_time(lambda: decode(load())), reader)
+    except Unreadable as error:
+        return Refused(name, str(error))
+    except Exception:
+        # The boundary of the page: without it Streamlit would show a traceback. No file name goes to the log.
+        _LOG.exception("a file could not be read")
+        return Refused(name, UNEXPECTED)
+
+
+def read_radiograph(name: str, radiograph: Radiograph, reader: Reader) -> Item:
+    """A decoded picture -> an item, when its turn has come.
+
+    Args:
+        name: the file's name.
+        radiograph: decoded.
+        reader: of the loaded bundle.
+
+    Returns:
+        The item; one that only has to be turned or inverted brings the mended picture along.
+    """
+    with queue.turn():
+        return _item(name, radiograph, reader)
+
+
+def _item(name: str, radiograph: Radiograph, reader: Reader) -> Item:
+    reading = reader.read(radiograph)
+    if reading.decision == REFUSED:
+        return Refused(name, " ".join(reading.reasons), _mend(radiograph, reading.kind))
+    seen = radiograph.to_input(reader.bundle.card.size)[0, :, :, 0]
+    return Read(name, for_display(radiograph.pixels), to_grey(seen), reading)
+
+
+def _mend(radiograph: Radiograph, kind: str) -> Radiograph | None:
+    """The picture as it should have come, at the size of the display: a session must not keep many large ones."""
+    if kind not in MENDING:
+        return None
+    turns, inverted = MENDING[kind]
+    shown = for_display(radiograph.pixels).astype(np.float32)
+    pixels = np.ascontiguousarray(np.rot90(255 - shown if inverted else shown, turns))
+    note = "The picture was inverted before it was read." if inverted else "The picture was turned before it was read."
+    return Radiograph(pixels, radiograph.format, radiograph.sha256, (*radiograph.notes, note))

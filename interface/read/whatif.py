@@ -1,0 +1,154 @@
+"""The same picture flipped, windowed or without its lungs, read anew: what would change the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from interface.components.images import to_grey
+from interface.core import labels
+from interface.core.language import mark, tr
+from interface.core.session import Read
+from model.reading import heatmap
+from model.reading.lungs import Lungs
+from model.reading.radiograph import Radiograph
+from model.reading.reader import REFUSED, Reader, Reading
+
+AS_IT_IS, COVERED = mark("As it is"), mark("Lungs covered")
+# Pixels a side of the pictures that the page shows of this.
+SIDE = 320
+# Exponents on the greys as shares of white: what a window chosen too low or too high does to the middle ones.
+BRIGHTER, DARKER = 0.7, 1.4
+# Share of the side by which the lungs are covered beyond their border, so that it can't give their shape away.
+BEYOND = 0.02
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to show the same radiograph.
+
+    Attributes:
+        name: of what was done to it, in English; `tr` says it in the language of the session.
+        picture: (h, w) uint8 grey, no side above `SIDE`.
+        reading: what the network made of it.
+    """
+
+    name: str
+    picture: NDArray[np.uint8]
+    reading: Reading
+
+
+def variants(item: Read, reader: Reader) -> list[Variant]:
+    """Read a picture again in other guises, each as any picture is read.
+
+    Args:
+        item: as it was read.
+        reader: that read it.
+
+    Returns:
+        The picture as it is, then flipped, brighter and darker, then with the lungs covered where they were found.
+    """
+    found = []
+    for name, pixels in _guises(item):
+        reading = reader.read(Radiograph(pixels, "", item.reading.sha256, item.reading.remarks))
+        found.append(Variant(name, to_grey(heatmap.fit(pixels, SIDE)), reading))
+    return found
+
+
+def _guises(item: Read) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    pixels = item.picture.astype(np.float32)
+    # Read again too: at the page's size and in whole greys its score may differ a little from that of the file.
+    yield AS_IT_IS, pixels
+    yield mark("Flipped left to right"), np.ascontiguousarray(pixels[:, ::-1])
+    yield mark("Brighter"), curved(pixels, BRIGHTER)
+    yield mark("Darker"), curved(pixels, DARKER)
+    if item.reading.lungs is not None:
+        yield COVERED, covered(pixels, item.reading.lungs)
+
+
+def curved(pixels: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """Make the middle greys lighter (below 1) or darker (above 1); black and white stay.
+
+    Args:
+        pixels: (H, W) grey, 0 to 255.
+        exponent: above 0.
+
+    Returns:
+        (H, W) float32.
+    """
+    return np.asarray(255 * (pixels / 255) ** exponent, dtype=np.float32)
+
+
+def covered(pixels: NDArray[np.float32], lungs: Lungs) -> NDArray[np.float32]:
+    """Fill the lungs and a margin around them with the mean grey of the rest, as the controls in the card do.
+
+    Args:
+        pixels: (H, W) grey, 0 to 255.
+        lungs: of the same radiograph.
+
+    Returns:
+        (H, W) float32, a copy.
+    """
+    height, width = pixels.shape
+    reach = 2 * max(1, round(BEYOND * max(height, width))) + 1
+    inside = cv2.resize(lungs.mask, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    goes = cv2.dilate(inside.astype(np.uint8), kernel) > 0
+    filled = pixels.copy()
+    filled[goes] = pixels[~goes].mean() if not goes.all() else 0
+    return filled
+
+
+def lines(one: Variant, base: Variant, positive: str) -> tuple[str, str]:
+    """A reading in two lines.
+
+    Args:
+        one: any of the variants.
+        base: the picture as it is.
+        positive: the class that the score is about.
+
+    Returns:
+        The decision, and the positive class' score with how far it is from that of the picture as it is.
+    """
+    decided = labels.decision_name(one.reading.decision)
+    if one.reading.decision == REFUSED:
+        return decided, tr("no score")
+    score = one.reading.scores[positive]
+    told = f"{labels.class_name(positive)} {labels.score(score)}"
+    if one is base or base.reading.decision == REFUSED:
+        return decided, told
+    change = score - base.reading.scores[positive]
+    signed = f"{change:+.2f}".replace("-", "\u2212") if abs(change) >= 0.005 else tr("no change")
+    return decided, f"{told} ({signed})"
+
+
+def summary(found: list[Variant]) -> str:
+    """Which of the guises get another answer, and what to think of that.
+
+    Args:
+        found: as `variants` returns them; the first is the picture as it is.
+
+    Returns:
+        Markdown.
+    """
+    base = found[0].reading.decision
+    changed = [tr(one.name).lower() for one in found[1:] if one.reading.decision not in (base, REFUSED)]
+    refused = [tr(one.name).lower() for one in found if one.reading.decision == REFUSED]
+    told = [
+        tr("**The answer changes: {which}.**", which=", ".join(changed))
+        if changed
+        else tr("**No other answer in any of these.**")
+    ]
+    if refused:
+        which = ", ".join(refused)
+        told.append(tr("Not taken for a frontal chest radiograph by the input check: {which}.", which=which))
+    told.append(tr("Flipping a picture, or making it brighter or darker, should change little."))
+    if found[-1].name == COVERED:
+        told.append(
+            tr("Covering the lungs should take the evidence away: what is left of it came from somewhere else.")
+        )
+    return " ".join(told)

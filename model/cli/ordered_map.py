@@ -1,0 +1,55 @@
+"""Work on several files at a time and give the results in the order of the files."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from model.files.remote import RemoteError
+from model.files.sources import Place
+from model.files.zip import Load
+
+Result = TypeVar("Result")
+
+
+def in_order(
+    files: Iterable[tuple[Place, Load]], work: Callable[[Load], Result], workers: int
+) -> Iterator[tuple[Place, Result]]:
+    """Read several files side by side.
+
+    Args:
+        files: as `sources.unpacked` gives them; they are taken when a worker is nearly free, so memory stays flat.
+        work: called in the workers' threads.
+        workers: how many files are worked on at a time.
+
+    Yields:
+        Each path with what `work` made of its file.
+
+    Raises:
+        RemoteError: a file, or the next list of files, could not be had; what comes before was yielded.
+    """
+    pool = ThreadPoolExecutor(workers)
+    under_way: deque[tuple[Place, Future[Result]]] = deque()
+    failure: RemoteError | None = None
+    left = iter(files)
+    try:
+        while True:
+            try:
+                path, load = next(left)
+            except StopIteration:
+                break
+            except RemoteError as error:
+                failure = error
+                break
+            under_way.append((path, pool.submit(work, load)))
+            if len(under_way) > workers:
+                path, future = under_way.popleft()
+                yield path, future.result()
+        for path, future in under_way:
+            yield path, future.result()
+        if failure is not None:
+            raise failure
+    finally:
+        pool.shutdown(cancel_futures=True)

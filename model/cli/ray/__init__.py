@@ -1,0 +1,1 @@
+"""Engines that read an archive on several machines; optional: requirements/archive.txt has what they need."""

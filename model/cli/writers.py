@@ -1,0 +1,206 @@
+"""Readings for other programs: one JSON object a line, or a CSV table; and a bundle's card for people."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from model.reading.card import Card
+
+Record = dict[str, Any]
+Write = Callable[[Record], None]
+
+
+def to_json(record: Record) -> str:
+    """One line of JSON. Plain ASCII, so that file names of any encoding survive any terminal."""
+    return json.dumps(record, allow_nan=False)
+
+
+@contextmanager
+def json_lines(path: Path, *, append: bool = False) -> Iterator[Write]:
+    """Write records to a file, each as soon as it is there: what was read before a crash is kept.
+
+    Args:
+        path: is overwritten.
+        append: write behind what the file holds instead.
+
+    Yields:
+        The function that takes a record.
+    """
+    with path.open("a" if append else "w", encoding="ascii") as file:
+
+        def write(record: Record) -> None:
+            file.write(to_json(record) + "\n")
+            file.flush()
+
+        yield write
+
+
+@contextmanager
+def csv_table(path: Path, classes: tuple[str, ...], *, append: bool = False) -> Iterator[Write]:
+    """Write records to a table that appears when it is complete, or on Ctrl-C with what there is.
+
+    Until then the rows are in the hidden file `unfinished(path)`, each as soon as it is there.
+
+    Args:
+        path: is replaced.
+        classes: a column for the score and one for the logit of each.
+        append: write behind what the unfinished table holds.
+
+    Yields:
+        The function that takes a record.
+    """
+    beside = unfinished(path)
+    # Names that are no valid Unicode go out as the bytes they came in as.
+    with beside.open("a" if append else "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        write_row = table_writer(file, classes, header=file.tell() == 0)
+
+        def write(record: Record) -> None:
+            write_row(record)
+            file.flush()
+
+        try:
+            yield write
+        except KeyboardInterrupt:
+            file.close()
+            beside.replace(path)
+            raise
+    beside.replace(path)
+
+
+def unfinished(path: Path) -> Path:
+    """Where a table is until it is complete; a run that is killed leaves it there."""
+    return path.with_name(f".{path.name}.unfinished")
+
+
+def keep_table(path: Path) -> None:
+    """Make a finished table an unfinished one, where no run left any, so that rows can be added to it."""
+    beside = unfinished(path)
+    if path.exists() and not beside.exists():
+        with path.open("rb") as old, replacing(beside, "wb") as new:
+            shutil.copyfileobj(old, new)
+
+
+def columns(classes: tuple[str, ...]) -> list[str]:
+    """The columns of a table, in their order."""
+    per_class = [f"{kind}_{name}" for kind in ("score", "logit") for name in classes]
+    return ["path", "decision", *per_class, "reasons", "seconds", "bundle", "operating_point", "sha256", "heatmap"]
+
+
+def table_writer(file: IO[str], classes: tuple[str, ...], *, header: bool = True) -> Write:
+    """Begin a CSV table, or go on with one.
+
+    Args:
+        file: open for text.
+        classes: a column for the score and one for the logit of each.
+        header: begin with the names of the columns.
+
+    Returns:
+        The function that writes a record as a row.
+    """
+    named = columns(classes)
+    table = csv.DictWriter(file, named, restval="")
+    if header:
+        table.writeheader()
+
+    def write(record: Record) -> None:
+        row = {key: value for key, value in record.items() if key in named}
+        row["reasons"] = " ".join(record["reasons"])
+        row |= {f"score_{name}": score for name, score in record["scores"].items()}
+        row |= {f"logit_{name}": logit for name, logit in record["logits"].items()}
+        table.writerow({key: no_formula(value) for key, value in row.items()})
+
+    return write
+
+
+def no_formula(value: Any) -> Any:
+    """A spreadsheet would run a file name that begins like a formula: a quote before it says that it is text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+@contextmanager
+def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
+    """Open a new file that takes the place of `path` at the end, so that nobody ever sees half of it.
+
+    Args:
+        path: the file to write or replace.
+        mode: of `open`.
+        **options: of `open`.
+
+    Yields:
+        The open file. An exception in the block leaves `path` as it was; an interruption by the user does not.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    keep = False
+    try:
+        with os.fdopen(handle, mode, **options) as file:
+            try:
+                yield file
+                keep = True
+            except KeyboardInterrupt:
+                keep = True
+                raise
+    finally:
+        if keep:
+            # mkstemp makes files that only their owner can read; a new file should be as any other.
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(name).chmod(0o666 & ~mask)
+            Path(name).replace(path)
+        else:
+            Path(name).unlink()
+
+
+def describe(card: Card) -> str:
+    """A bundle's card as text for a terminal."""
+    raw = card.raw
+    lines = [
+        f"{card.title}  ({raw.get('architecture', {}).get('name', 'unknown network')}, made {raw.get('created', '?')})",
+        f"Classes: {', '.join(card.classes)}; the operating points are about {card.positive}.",
+        f"Input: {card.size} x {card.size} grey. Temperature {card.temperature:.3f}. "
+        f"Uncertain below {card.margin:.2f} log-odds.",
+        "",
+        "Operating points:",
+    ]
+    for point in card.points.values():
+        default = " (default)" if point.name == card.default_point else ""
+        measured = "".join(
+            f", {kind} {_interval(figure)}"
+            for kind, figure in (("sensitivity", point.sensitivity), ("specificity", point.specificity))
+            if figure
+        )
+        lines.append(f"  {point.name}{default}: score {point.threshold:.3f}{measured}")
+    if figures := raw.get("figures"):
+        lines += ["", "Measured:"]
+        for figure in figures:
+            lines.append(
+                f"  {figure.get('what', figure.get('id', '?'))}, {figure.get('set', '?')} ({figure.get('role', '?')}): "
+                f"{figure.get('metric', '')} {_interval(figure)}, n = {figure.get('n', '?')}"
+            )
+    for title, key in (("Intended use", "intended_use"), ("Limits", "limits"), ("Licence", "licence")):
+        if value := raw.get(key):
+            lines += ["", f"{title}:", *(f"  {line}" for line in _lines(value))]
+    lines += ["", f"SHA-256 of model.tflite: {card.sha256}"]
+    return "\n".join(lines)
+
+
+def _interval(figure: dict[str, Any]) -> str:
+    value, low, high = (figure.get(key) for key in ("value", "low", "high"))
+    if not isinstance(value, int | float):
+        return "not stated"
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return f"{value:.3f}"
+
+
+def _lines(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{key}: {text}" for key, text in value.items()]
+    return [str(text) for text in value] if isinstance(value, list) else [str(value)]

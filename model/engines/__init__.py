@@ -1,1 +1,0 @@
-"""Engines that read an archive on several machines; optional: requirements-archive.txt has what they need."""

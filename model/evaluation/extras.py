@@ -1,0 +1,58 @@
+"""Evidence that needs a training or Keras weights: each has its own command and JSON, which the documents take in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+# File -> what it shows and how to get it. `text` and `rows` of the file go into the document as they are.
+EXTRAS = {
+    "trap.json": (
+        "The classic trap: trained where the source equals the class",
+        "train a bundle on the radiography pictures alone, then `python -m studies.shortcut_demo --bundle FOLDER`",
+    ),
+    "darkcovidnet.json": (
+        "DarkCovidNet's protocol on its own pictures",
+        "`python -m studies.darkcovidnet --weights FILE` writes it",
+    ),
+    "randomisation.json": (
+        "Does the heatmap depend on what was learned? (parameter randomisation, Adebayo et al. 2018)",
+        "`python -m model.evaluation.randomisation --run FOLDER` writes it from the run that the bundle came from",
+    ),
+    "ablation.json": (
+        "Ablation: one change a row, same seed and budget",
+        "`python -m studies.ablation --weights FILE` writes it, in about an hour",
+    ),
+    "attempts.json": (
+        "Trained at full size, and not shipped",
+        "`python -m model.evaluation.attempts NAME=RUN=BUNDLE ...` writes it",
+    ),
+    "seeds.json": ("Three seeds", "the ablation writes it too"),
+    "studied_errors.json": (
+        "The most confident errors, looked at",
+        "somebody has to look at the pictures that `confident_errors.csv` in the cache lists",
+    ),
+}
+
+
+def write(path: Path, text: list[str], columns: list[str], rows: list[list[Any]], **more: Any) -> None:
+    """Write one extra in the form that the documents take in.
+
+    Args:
+        path: of the JSON.
+        text: paragraphs above the table.
+        columns: of the table.
+        rows: its cells.
+        more: whatever else the file should hold.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"text": text, "columns": columns, "rows": rows, **more}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> dict[str, dict[str, Any]]:
+    """The extras that are there, by file name."""
+    return {
+        name: json.loads((folder / name).read_text(encoding="utf-8")) for name in EXTRAS if (folder / name).is_file()
+    }

@@ -1,0 +1,134 @@
+"""Controls with linear models: an 8x8 thumbnail, the source from the network's features, shuffled labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from model.evaluation.controls import auc_rows
+from model.evaluation.metrics import mean_row
+from model.evaluation.study import QUICK, Study, sample
+
+THUMBNAIL = "8x8 thumbnail, linear model"
+PROBE = "linear model on the network's features"
+SHUFFLED = "the same with shuffled labels"
+SHUFFLES = 20
+FOLDS = 5
+
+
+def thumbnails(pictures: np.ndarray, side: int = 8) -> np.ndarray:
+    """(n, S, S) pictures -> (n, side * side) float: no anatomy is left, only where it is bright and dark."""
+    return np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA).ravel() for p in pictures]).astype(float)
+
+
+def classifier(strength: float) -> Pipeline:
+    """Logistic regression on standardised values, classes weighing the same; `strength` is sklearn's C."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=2000))
+
+
+def measure(study: Study) -> dict[str, Any]:
+    """What linear models make of the pictures.
+
+    Args:
+        study: the bundle and its pictures.
+
+    Returns:
+        "figures", those that belong beside the network's AUC with their "control".
+    """
+    return {"figures": thumbnail(study) + _shuffled(study) + _sources(study)}
+
+
+def thumbnail(study: Study) -> list[dict[str, Any]]:
+    """AUC of a linear model on 8x8 thumbnails, trained on the network's own training pictures.
+
+    Args:
+        study: the bundle and its pictures.
+
+    Returns:
+        Rows with their "control".
+    """
+    data = study.data
+    train = data.indices("train")
+    if study.quick:
+        train = sample(train, data.labels(train), 3 * QUICK)
+    model = classifier(1.0).fit(thumbnails(data.pictures[train]), data.labels(train))
+    rows = []
+    for chosen in study.with_both("external", "test"):
+        scores = model.predict_proba(thumbnails(data.pictures[chosen.indices]))
+        rows += auc_rows(study, chosen, THUMBNAIL, scores)
+    return rows
+
+
+def _shuffled(study: Study) -> list[dict[str, Any]]:
+    """A linear model on the features of the validation pictures, with their labels and with shuffled ones.
+
+    With shuffled labels nothing can be learned: an AUC away from a half would mean that the measuring itself leaks.
+    """
+    validation = study.sets("validation")
+    features = np.concatenate([study.read(one).features for one in validation])
+    labels = np.concatenate([one.labels for one in validation])
+    real = classifier(0.01).fit(features, labels)
+    rng = np.random.default_rng(0)
+    # Not the classes but the pictures are drawn anew, so that every class keeps its size.
+    draws = 2 if study.quick else SHUFFLES
+    senseless = [classifier(0.01).fit(features, rng.permutation(labels)) for _ in range(draws)]
+    rows = []
+    for chosen in study.with_both("external", "test"):
+        own = study.read(chosen).features
+        rows += auc_rows(study, chosen, PROBE, real.predict_proba(own))
+        drawn = [auc_rows(study, chosen, SHUFFLED, model.predict_proba(own)) for model in senseless]
+        for same in zip(*drawn, strict=True):
+            values = [one["value"] for one in same]
+            low, high = np.quantile(values, [0.025, 0.975])
+            spread = {"value": np.mean(values), "low": low, "high": high}
+            rows.append(same[0] | {k: round(float(v), 4) for k, v in spread.items()} | {"shuffles": draws})
+    return rows
+
+
+def _sources(study: Study) -> list[dict[str, Any]]:
+    """Can the source be told from the network's features, within one class, which it was not trained to tell?
+
+    Out-of-fold predictions on validation and test pictures, which the network did not learn from.
+    """
+    sets = study.sets("validation", "test")
+    rows: list[dict[str, Any]] = []
+    for number, label in enumerate(study.bundle.card.classes):
+        own = {one.source: (one.labels == number).sum() for one in sets}
+        names = sorted(source for source, count in own.items() if count >= FOLDS)
+        if len(names) < 2:
+            continue
+        chosen = [(one, one.labels == number) for one in sets if one.source in names]
+        parts = [one.part(here) for one, here in chosen]
+        truth = np.concatenate([[names.index(one.source)] * len(one.labels) for one in parts])
+        groups = np.array([group for one in parts for group in one.groups])
+        features = np.concatenate([study.read(one).features[here] for one, here in chosen])
+        small = np.concatenate([thumbnails(study.data.pictures[one.indices]) for one in parts])
+        for what, values, strength in (("the network's features", features, 0.01), ("an 8x8 thumbnail", small, 1.0)):
+            folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+            scores = cross_val_predict(
+                classifier(strength), values, truth, groups=groups, cv=folds, method="predict_proba"
+            )
+            rows += _source_row(label, names, what, truth, scores, groups)
+    return rows
+
+
+def _source_row(
+    label: str, names: list[str], what: str, truth: np.ndarray, scores: np.ndarray, groups: np.ndarray
+) -> list[dict[str, Any]]:
+    right = (scores.argmax(axis=1) == truth).astype(float)
+    # Every source weighs the same, so that chance is one in as many.
+    balanced = right / np.bincount(truth)[truth] * len(truth) / len(names)
+    where = {"set": f"{', '.join(names)}: validation and test", "source": ", ".join(names), "role": "internal"}
+    key = f"source_from.{what.split()[-1]}.{label}"
+    said = f"source of {label} pictures from {what}"
+    rows = mean_row(key, where, "balanced accuracy", said, balanced, groups.tolist())
+    several = len(names) > 2
+    area = roc_auc_score(truth, scores if several else scores[:, 1], multi_class="ovr", average="macro")
+    return [one | {"chance": round(1 / len(names), 4), "auc": round(float(area), 4)} for one in rows]

@@ -1,0 +1,93 @@
+"""The honest "uncertain": what the default margin costs and saves, and risk against coverage."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from model.evaluation.metrics import row
+from model.evaluation.study import PictureSet, Study
+from model.training import calibration
+from model.training.batches import make_weights
+
+
+def measure(study: Study) -> dict[str, Any]:
+    """Abstention and error with and without it, per source, and on the internal test as the margin was chosen.
+
+    Args:
+        study: the bundle and its pictures.
+
+    Returns:
+        "figures", and the "curves" of risk against coverage.
+    """
+    figures: list[dict[str, Any]] = []
+    curves = []
+    internal = []
+    for chosen in study.sets("external", "test"):
+        scores = study.scores(study.read(chosen).logits)
+        decided, confidence = calibration.confidences(scores, study.positive, study.threshold)
+        wrong = decided != chosen.labels
+        figures += _figures(study, chosen.source, chosen.where, wrong, confidence, chosen.groups, np.ones(len(wrong)))
+        rows = calibration.risk_and_coverage(confidence, ~wrong)
+        rounded = [{k: round(v, 4) if math.isfinite(v) else None for k, v in point.items()} for point in rows]
+        curves.append({**chosen.where, "n": len(wrong), "points": rounded})
+        if chosen.split == "test":
+            internal.append((chosen, wrong, confidence))
+    return {"margin": study.bundle.card.margin, "figures": _whole(study, internal) + figures, "curves": curves}
+
+
+def _whole(study: Study, internal: list[tuple[PictureSet, np.ndarray, np.ndarray]]) -> list[dict[str, Any]]:
+    """All internal sources, weighed by class and source as the validation pictures were when the margin was chosen."""
+    if not internal:
+        return []
+    indices = np.concatenate([chosen.indices for chosen, _, _ in internal])
+    weights = make_weights(study.data, indices, "source").astype(float)
+    where = {
+        "set": "internal test, balanced by class and source",
+        "source": "internal",
+        "role": "internal",
+    }
+    wrong, confidence = (np.concatenate([one[number] for one in internal]) for number in (1, 2))
+    groups = [group for chosen, _, _ in internal for group in chosen.groups]
+    return _figures(study, "internal", where, wrong, confidence, groups, weights)
+
+
+def _figures(
+    study: Study,
+    key: str,
+    where: dict[str, str],
+    wrong: np.ndarray,
+    confidence: np.ndarray,
+    groups: tuple[str, ...] | list[str],
+    weights: np.ndarray,
+) -> list[dict[str, Any]]:
+    kept = confidence >= study.bundle.card.margin
+
+    def share(flags: np.ndarray, among: np.ndarray, weight: np.ndarray) -> float:
+        own = weights * weight * among
+        return float((own * flags).sum() / own.sum()) if own.sum() else math.nan
+
+    everything = np.ones(len(wrong), bool)
+
+    def abstained(_t: np.ndarray, _s: np.ndarray, weight: np.ndarray) -> float:
+        return share(~kept, everything, weight)
+
+    def before(_t: np.ndarray, _s: np.ndarray, weight: np.ndarray) -> float:
+        return share(wrong, everything, weight)
+
+    def after(_t: np.ndarray, _s: np.ndarray, weight: np.ndarray) -> float:
+        return share(wrong, kept, weight)
+
+    def lowered(_t: np.ndarray, _s: np.ndarray, weight: np.ndarray) -> float:
+        error = share(wrong, everything, weight)
+        return 1 - share(wrong, kept, weight) / error if error else math.nan
+
+    part = (wrong, confidence, groups)
+    rows: list[dict[str, Any]] = []
+    rows += row(f"{key}.abstained", where, "abstained", "share called uncertain", abstained, part)
+    rows += row(f"{key}.error.all", where, "error of all", "wrong class, nothing called uncertain", before, part)
+    rows += row(f"{key}.error.decided", where, "error of decided", "wrong class among those decided on", after, part)
+    rows += row(f"{key}.error.lowered", where, "error lowered by", "share of the error that goes", lowered, part)
+    return rows

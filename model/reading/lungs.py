@@ -1,0 +1,126 @@
+"""Where the lungs are: a small network of its own, for outlines and for how much of a heatmap lies in them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from model.reading.radiograph import Radiograph
+
+# Below this share of the picture there is nothing that a reader would call lungs.
+_LEAST_AREA = 0.04
+# The smaller lung has at least this share of the larger one's area, or it is not a lung that was found.
+_SMALLER_LUNG = 0.25
+
+
+@dataclass(frozen=True)
+class Lungs:
+    """The lungs of one radiograph.
+
+    Attributes:
+        mask: (S, S) float32, from 0 (outside) to 1 (inside), over the whole picture squashed to a square.
+    """
+
+    mask: NDArray[np.float32]
+
+    @property
+    def area(self) -> float:
+        """Share of the picture that is lung."""
+        return float((self.mask > 0.5).mean())
+
+    @property
+    def found(self) -> bool:
+        """Whether there is enough of them to speak of."""
+        return self.area >= _LEAST_AREA
+
+    @property
+    def cropped(self) -> float:
+        """Share of the picture's border that lungs touch: 0 where all of them is on the picture."""
+        inside = self.mask > 0.5
+        edge = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+        return float(edge.mean())
+
+    @property
+    def tilt(self) -> float | None:
+        """Degrees by which the line between the lungs' middles is turned clockwise; None where two are not seen."""
+        _, _, stats, middles = cv2.connectedComponentsWithStats((self.mask > 0.5).astype(np.uint8))
+        largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:2]
+        if (
+            len(largest) < 2
+            or stats[largest[1], cv2.CC_STAT_AREA] < _SMALLER_LUNG * stats[largest[0], cv2.CC_STAT_AREA]
+        ):
+            return None
+        left, right = sorted(middles[largest].tolist())
+        return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
+
+    def share_inside(self, strength: NDArray[np.float32]) -> float:
+        """How much of a heatmap lies in the lungs or within half a cell of them, as a cell tells no finer.
+
+        Args:
+            strength: (h, w), never negative, as `rendering.evidence` gives it.
+
+        Returns:
+            The share of its sum, 0 to 1; for a flat map the share of the picture, which is the floor.
+        """
+        side = self.mask.shape[0]
+        # Each cell counts over the square that it covers: enlarging it smoothly would move evidence out of its cell.
+        cells = cv2.resize(strength, (side, side), interpolation=cv2.INTER_NEAREST)
+        total = float(cells.sum())
+        return float((cells * self._widened(strength.shape)).sum()) / total if total > 0 else 0.0
+
+    def _widened(self, cells: tuple[int, ...]) -> NDArray[np.bool_]:
+        side = self.mask.shape[0]
+        reach = side // max(cells) | 1
+        inside = (self.mask > 0.5).astype(np.uint8)
+        return np.asarray(cv2.dilate(inside, np.ones((reach, reach), np.uint8)) > 0)
+
+    def outline(self, height: int, width: int) -> list[NDArray[np.int32]]:
+        """Closed outlines for a picture of this size.
+
+        Args:
+            height: in pixels.
+            width: in pixels.
+
+        Returns:
+            (n, 1, 2) points (x, y) for each part of more than 1 % of the picture.
+        """
+        large = cv2.resize(self.mask, (width, height), interpolation=cv2.INTER_LINEAR)
+        found, _ = cv2.findContours((large > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        return [np.asarray(one, np.int32) for one in found if cv2.contourArea(one) > 0.01 * height * width]
+
+
+class Segmenter:
+    """The network that finds lungs. One interpreter, used by one thread at a time."""
+
+    def __init__(self, model: bytes, threads: int = 2) -> None:
+        """Build the interpreter.
+
+        Raises:
+            ValueError: the file is no network from a grey square to a mask of the same size.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._lock = threading.Lock()
+        try:
+            self._interpreter = Interpreter(model_content=model, num_threads=threads)
+            self._run = self._interpreter.get_signature_runner("serving_default")
+            shape = self._run.get_input_details()["image"]["shape"]
+            output = self._run.get_output_details()["lungs"]["shape"]
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ValueError("the lung network can't be loaded by LiteRT") from error
+        if list(shape[1:]) != [shape[1], shape[1], 1] or list(output[1:]) != list(shape[1:]):
+            raise ValueError("the lung network has not the shapes that it should have")
+        self.size = int(shape[1])
+
+    def find(self, radiograph: Radiograph) -> Lungs:
+        """Find the lungs: one forward pass of a few milliseconds."""
+        return self.find_in(radiograph.to_input(self.size))
+
+    def find_in(self, image: NDArray[np.float32]) -> Lungs:
+        """The same for a (1, size, size, 1) float32 picture of greys from 0 to 255."""
+        with self._lock:
+            return Lungs(self._run(image=image)["lungs"][0, :, :, 0].copy())

@@ -1,0 +1,77 @@
+"""Give a bundle what stands beside its network: the input check and the network that finds lungs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from model.reading import bundle as shipped
+from model.reading.lungs import Segmenter
+from model.reading.mirror import SideTeller
+from model.training import config
+from model.training.auxiliary import input_check, lungs, mirror
+from model.training.export import seal, swap
+
+
+def equip(run: Path, folder: Path, *, with_lungs: bool = True, with_side: bool = True) -> None:
+    """Fit the input check on a bundle's features, train the networks beside it, and add all of them to the bundle.
+
+    Args:
+        run: the training run that the bundle was exported from; its data tell which pictures were learned from.
+        folder: the bundle; replaced when everything is done, never half.
+        with_lungs: train the lung network too; otherwise one that is there stays.
+        with_side: the same for the network that tells mirrored pictures.
+
+    Raises:
+        BundleError: the bundle can't be used.
+        DatasetError, FittingError: the run's data or settings are gone.
+        FileNotFoundError: there are no lung masks beside the manifest.
+    """
+    plan, settings = config.read(run)
+    data = config.load(plan, settings, run)
+    manifest = Path(plan.data)
+    network = shipped.load(folder)
+    samples, features = input_check.extract_cached(network, input_check.gather(manifest, data), run / "gate.npz")
+    screener = input_check.fit(samples, features)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    files = {shipped.SCREENING_FILE: screener.to_bytes()}
+    card["screening"] = {
+        "sha256": hashlib.sha256(files[shipped.SCREENING_FILE]).hexdigest(),
+        "kinds": list(screener.kinds),
+        "threshold": round(screener.threshold, 6),
+        "chosen_on": "validation",
+        "tested": input_check.measure(screener, samples, features),
+        "curve": input_check.curve(screener, samples, features),
+    }
+    if with_lungs:
+        masked = lungs.load(manifest.parent / "lung_masks.csv")
+        files[shipped.LUNGS_FILE] = lungs.export(lungs.train(masked))
+        card["lungs"] = {
+            "sha256": hashlib.sha256(files[shipped.LUNGS_FILE]).hexdigest(),
+            "trained_on": "v7labs' masks of adult pictures of Cohen's collection, with which nothing else was trained",
+            **lungs.measure(Segmenter(files[shipped.LUNGS_FILE]), masked),
+        }
+    if with_side:
+        mirrored = mirror.train(data)
+        threshold = round(mirror.choose_threshold(mirrored, data), 4)
+        files[shipped.SIDE_FILE] = mirror.export(mirrored)
+        card["side"] = {
+            "sha256": hashlib.sha256(files[shipped.SIDE_FILE]).hexdigest(),
+            "threshold": threshold,
+            "chosen_on": "validation",
+            "tested": mirror.measure(SideTeller(files[shipped.SIDE_FILE], threshold), data),
+        }
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        staged = Path(scratch) / "bundle"
+        shutil.copytree(folder, staged)
+        for name, content in files.items():
+            (staged / name).write_bytes(content)
+        seal(card, staged)
+        shipped.load(staged)
+        swap(staged, folder)
+    for row in card["screening"]["tested"]:
+        print(f"  {row['kind']}, {row['group']}: {row['refused']} of {row['pictures']} refused")
+    print(f"lungs: {card.get('lungs')}")

@@ -1,0 +1,184 @@
+"""Train and export the network that finds lungs: a small U-Net on the shared lung masks."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+from keras import layers, ops
+
+from model.reading.lungs import Segmenter
+from model.reading.radiograph import Radiograph
+from model.training.augment import Augmentation, regrade
+from model.training.dataset import perceptual_hashes, tie_duplicates
+from model.training.quantize import convert
+
+SIDE = 128
+# Of the masks: the pictures are stored at this size.
+FULL = 256
+WIDTHS = (16, 24, 40, 64, 96)
+HOW = Augmentation(gamma=0.8, contrast=0.6, range=0.2)
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Radiographs with their lungs.
+
+    Attributes:
+        pictures, masks: (N, FULL, FULL) uint8; masks are 0 or 1.
+        parts: (N,) "train", "validation" or "test"; copies of one picture are in one part.
+    """
+
+    pictures: np.ndarray
+    masks: np.ndarray
+    parts: np.ndarray
+
+
+def load(table: Path, seed: int = 1) -> Masked:
+    """Read `lung_masks.csv` and split 70 : 10 : 20.
+
+    Args:
+        table: CSV with columns image and mask, paths relative to it.
+        seed: of the split.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+    """
+    with table.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    pictures = np.stack([_grey(table.parent / row["image"], cv2.INTER_AREA) for row in rows])
+    masks = np.stack([_grey(table.parent / row["mask"], cv2.INTER_NEAREST) > 127 for row in rows]).astype(np.uint8)
+    groups, _ = tie_duplicates([row["image"] for row in rows], perceptual_hashes(pictures))
+    names = sorted(set(groups))
+    order = np.random.default_rng(seed).permutation(len(names))
+    place = {names[i]: rank / len(names) for rank, i in enumerate(order.tolist())}
+    parts = ["train" if place[g] < 0.7 else "validation" if place[g] < 0.8 else "test" for g in groups]
+    return Masked(pictures, masks, np.array(parts))
+
+
+def _grey(path: Path, how: int) -> np.ndarray:
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise FileNotFoundError(f"{path} is missing or no picture: fetch the shared data again.")
+    return cv2.resize(picture, (FULL, FULL), interpolation=how)
+
+
+def build() -> keras.Model:
+    """A U-Net (Ronneberger et al. 2015) of depthwise separable convolutions (Howard et al. 2017).
+
+    Returns:
+        "image" (N, SIDE, SIDE, 1) float32 grey 0-255 -> {"lungs": (N, SIDE, SIDE, 1)} from 0 to 1.
+    """
+    image = keras.Input((SIDE, SIDE, 1), name="image")
+    mean = ops.mean(image, axis=(1, 2, 3), keepdims=True)
+    spread = ops.sqrt(ops.mean(ops.square(image - mean), axis=(1, 2, 3), keepdims=True))
+    x = (image - mean) / ops.maximum(spread, 2.0)
+    x = _convolve(layers.Conv2D(WIDTHS[0], 3, 2, "same", use_bias=False)(x))
+    kept = [x]
+    for width in WIDTHS[1:]:
+        x = _separable(_separable(x, width, 2), width)
+        kept.append(x)
+    for width, beside in zip(WIDTHS[-2::-1], kept[-2::-1], strict=True):
+        x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+        x = _separable(_separable(layers.Concatenate()([x, beside]), width), width)
+    x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+    lungs = layers.Conv2D(1, 3, 1, "same", activation="sigmoid", name="mask", dtype="float32")(x)
+    return keras.Model(image, {"lungs": lungs})
+
+
+def _convolve(x: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+
+
+def _separable(x: keras.KerasTensor, width: int, stride: int = 1) -> keras.KerasTensor:
+    x = _convolve(layers.DepthwiseConv2D(3, stride, "same", use_bias=False)(x))
+    return _convolve(layers.Conv2D(width, 1, use_bias=False)(x))
+
+
+def loss(truth: keras.KerasTensor, lungs: keras.KerasTensor) -> keras.KerasTensor:
+    """Cross-entropy plus one minus the soft Dice coefficient (Milletari et al. 2016)."""
+    both = 2 * ops.sum(truth * lungs, axis=(1, 2, 3)) + 1
+    dice = both / (ops.sum(truth, axis=(1, 2, 3)) + ops.sum(lungs, axis=(1, 2, 3)) + 1)
+    return ops.mean(keras.losses.binary_crossentropy(truth, lungs), axis=(1, 2)) + 1 - dice
+
+
+def vary(picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Move a picture and its mask alike, change the greys of the picture; both (SIDE, SIDE) float32."""
+    angle, scale = rng.uniform(-15, 15), np.exp(rng.uniform(np.log(0.75), np.log(1.3))) * SIDE / FULL
+    matrix = np.asarray(cv2.getRotationMatrix2D((FULL / 2, FULL / 2), angle, float(scale)), np.float64)
+    matrix[:, 2] += (SIDE - FULL) / 2 + rng.uniform(-0.1, 0.1, 2) * SIDE
+    matrix[0] *= np.exp(rng.uniform(-0.1, 0.1))
+    if rng.random() < 0.5:
+        matrix[0] = -matrix[0]
+        matrix[0, 2] += SIDE - 1
+    moved = cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA).astype(np.float32)
+    lungs = cv2.warpAffine(mask, matrix, (SIDE, SIDE), flags=cv2.INTER_NEAREST).astype(np.float32)
+    grey = regrade(moved, rng, HOW) + rng.normal(0, rng.uniform(0, 8), moved.shape)
+    return np.clip(grey, 0, 255).astype(np.float32), lungs
+
+
+def train(data: Masked, epochs: int = 90, seed: int = 1) -> keras.Model:
+    """Train on the part "train".
+
+    Args:
+        data: as `load` returns it.
+        epochs: of 16 pictures a batch.
+        seed: of everything.
+
+    Returns:
+        The network of the last epoch, its weights averaged.
+    """
+    keras.utils.set_random_seed(seed)
+    model = build()
+    chosen = np.flatnonzero(data.parts == "train")
+    rng = np.random.default_rng(seed)
+    steps = epochs * (len(chosen) // 16)
+    rate = keras.optimizers.schedules.CosineDecay(3e-4, steps, 0.01, warmup_target=3e-3, warmup_steps=steps // 20)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-3, use_ema=True, ema_momentum=0.98)
+    model.compile(optimizer, {"lungs": loss})
+    for epoch in range(epochs):
+        order, losses = rng.permutation(chosen), []
+        for start in range(0, len(order) - 15, 16):
+            pairs = [vary(data.pictures[i], data.masks[i], rng) for i in order[start : start + 16]]
+            x, y = (np.stack(part)[..., None] for part in zip(*pairs, strict=True))
+            losses.append(float(model.train_on_batch(x, {"lungs": y})))
+        if epoch % 10 == 9:
+            print(f"lungs: epoch {epoch + 1} of {epochs}, loss {np.mean(losses):.4f}", flush=True)
+    optimizer.finalize_variable_values(model.trainable_variables)
+    return model
+
+
+def export(model: keras.Model) -> bytes:
+    """The network as TFLite bytes, its weights stored as int8."""
+    stored = convert.Storage("int8, first and last convolution computed in float", 8, "conv2d/")
+    return convert.store(convert.convert(model), stored)
+
+
+def measure(segmenter: Segmenter, data: Masked, part: str = "test") -> dict[str, float | int]:
+    """Dice coefficients at the masks' own size.
+
+    Args:
+        segmenter: the exported network.
+        data: as `load` returns it.
+        part: of the data.
+
+    Returns:
+        Mean, median and lowest Dice, and the number of pictures.
+    """
+    found = []
+    for i in np.flatnonzero(data.parts == part):
+        lungs = segmenter.find(Radiograph(data.pictures[i].astype(np.float32), "PNG", ""))
+        inside = cv2.resize(lungs.mask, (FULL, FULL), interpolation=cv2.INTER_LINEAR) > 0.5
+        both, either = (inside & (data.masks[i] > 0)).sum(), inside.sum() + data.masks[i].sum()
+        # No lungs marked and none found is right.
+        found.append(2 * both / either if either else 1.0)
+    return {
+        "dice": round(float(np.mean(found)), 4),
+        "median": round(float(np.median(found)), 4),
+        "lowest": round(float(np.min(found)), 4),
+        "n": len(found),
+    }

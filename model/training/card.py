@@ -1,0 +1,133 @@
+"""The part of a bundle's card that is known before anything is measured: what it is, from what, for what."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+
+from model.training.dataset import Checked
+from model.training.history import read_history
+from model.training.manifest import Record, is_positive
+from model.training.network import WHOLE_SUFFIX
+from model.training.settings import Settings
+
+INTENDED_USE = (
+    "For research and education, not a medical device. Adults' frontal chest radiographs, read beside other evidence "
+    "by people who are learning what such a network can and can't do. A score is not a diagnosis."
+)
+# A source, or "" for what is always so, and the limit that comes with it.
+LIMITS = (
+    ("siim", "The label that it learned is radiographic appearance in hospitals of 2020, not a PCR result."),
+    ("nih", "Labels of the NIH pictures were mined from reports and are noisy."),
+    ("siim", "Children, lateral views, CT and photographs of screens were not in the training."),
+    ("", "Pictures of a hospital that it was not trained on are read worse: compare internal and external figures."),
+    ("", "A heatmap cell covers 1/7 of the picture's side: it can't outline a lesion."),
+)
+# Settings that are paths of files.
+PATHS = ("weights", "teacher")
+STARTING_WEIGHTS = {
+    "resnet50_ct.weights.h5": {
+        "name": "resnet50_ct",
+        "origin": "ResNet50 cut out of the image trunk of Astra (zzzwzh/Astra_CTRG), grown from Merlin "
+        "(stanfordmimi/Merlin), an ImageNet ResNet-152 inflated to 3-D and trained on CT volumes with their reports",
+        "licence": "MIT",
+    },
+    "imagenet": {"name": "imagenet", "origin": "Keras applications, trained on ImageNet", "licence": "MIT"},
+    "none": {"name": "none", "origin": "random", "licence": "none"},
+}
+
+
+def describe(data: Checked, settings: Settings, run: Path, model: keras.Model, version: str) -> dict:
+    """The part of the card that is known before anything is measured."""
+    classes = data.classes
+    positive = next((c for c in classes if is_positive(c)), classes[-1])
+    return {
+        "schema": 1,
+        "name": f"covid_{settings.arch}",
+        "version": version,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "git_commit": _git_commit(),
+        "architecture": {"name": settings.arch, "parameters": model.count_params()},
+        "classes": list(classes),
+        "positive_class": positive,
+        "input": {"size": settings.image_size, "range": [0, 255], "resize": "squash"},
+        # Provisional until `_calibrate` has seen the shipped file's validation logits.
+        "calibration": {"method": "none", "temperature": 1.0},
+        "operating_points": {"default": "balanced", "points": {"balanced": {"threshold": 0.5}}},
+        "uncertain": {"margin": 0.0, "unit": "log-odds"},
+        "training": {
+            "sources": _sources(data),
+            "starting_weights": _starting_weights(settings),
+            "settings": asdict(settings) | {name: _without_folder(getattr(settings, name)) for name in PATHS},
+            "history": read_history(run),
+        },
+        "figures": [],
+        "intended_use": INTENDED_USE,
+        "limits": [limit for source, limit in LIMITS if source in ("", *(r.source for r in data.records))],
+        "licence": {"code": "Apache-2.0", "weights": _weights_licence(data)},
+    }
+
+
+def _sources(data: Checked) -> list[dict]:
+    rows = []
+    for source in sorted({r.source for r in data.records}):
+        own = [r for r in data.records if r.source == source]
+        rows.append(
+            {
+                "source": source,
+                "licence": _licences(own),
+                "role": "external test" if own[0].split == "external" else "training, validation and test",
+                "pictures": dict(Counter(r.label or "unlabelled" for r in own if r.split != "unused")),
+                "split": dict(Counter(r.split for r in own)),
+            }
+        )
+    return rows
+
+
+def _without_folder(path: str | None) -> str:
+    """The last two parts of a path: which run, which file; the rest would tell of the machine."""
+    return "/".join(Path(path).parts[-2:]) if path else ""
+
+
+def _licences(records: list[Record]) -> str:
+    stated = sorted({r.licence for r in records if r.licence})
+    unstated = sum(not r.licence for r in records)
+    return "; ".join([*stated, *([f"not stated for {unstated} pictures"] if unstated else [])])
+
+
+def _weights_licence(data: Checked) -> str:
+    learned = {r.licence for r in data.records if r.split == "train"}
+    if any("non-commercial" in licence.lower() for licence in learned):
+        return "Research and education, non-commercial: the licences of the training pictures demand it."
+    return "As the owners of the training pictures allow."
+
+
+def _starting_weights(settings: Settings) -> dict[str, str]:
+    if not settings.weights:
+        return STARTING_WEIGHTS["none"]
+    path = Path(settings.weights)
+    earlier = path.parent / "settings.json"
+    if path.name == WHOLE_SUFFIX and earlier.exists():
+        # A run that goes on from an earlier run: the origin is the earlier one's.
+        origin = _starting_weights(Settings.read(earlier))
+        return origin | {
+            "continued": "; ".join(
+                filter(None, (origin.get("continued"), f"fine-tuned by an earlier run, {path.parent.name}"))
+            )
+        }
+    return STARTING_WEIGHTS.get(
+        path.name, {"name": path.name, "origin": "a file of the user", "licence": "its owner's"}
+    )
+
+
+def _git_commit() -> str:
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

@@ -1,0 +1,159 @@
+"""ZIP archives: good ones become their pictures, hostile ones become sentences."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+from model.files.formats import DEFAULT_LIMITS, Unreadable
+from model.files.zip import ArchiveLimits, clean, is_archive, members
+from model.reading.radiograph import decode
+from tests.files.builders import encode, ramp
+
+PICTURE = encode(ramp(), "PNG")
+
+
+def packed(*files: tuple[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", how) as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def outcomes(data: bytes, limits: ArchiveLimits | None = None) -> list[tuple[str, bytes | str]]:
+    """Names with contents or sentences."""
+    found: list[tuple[str, bytes | str]] = []
+    for name, load in members("class.zip", io.BytesIO(data), limits):
+        try:
+            found.append((name, load()))
+        except Unreadable as error:
+            found.append((name, str(error)))
+    sentences = [outcome for _, outcome in found if isinstance(outcome, str)]
+    assert all(sentence.endswith(".") and sentence[0].isupper() for sentence in sentences)
+    return found
+
+
+def only_sentence(data: bytes, limits: ArchiveLimits | None = None) -> str:
+    ((_, sentence),) = outcomes(data, limits)
+    assert isinstance(sentence, str)
+    return sentence
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_pictures_come_in_order_and_what_is_no_picture_of_the_user_is_skipped(how: int) -> None:
+    hidden = [("__MACOSX/._b.png", b"x"), (".DS_Store", b"x"), ("a/.git/c.png", b"x"), ("empty/", b"")]
+    found = outcomes(packed(("b.png", PICTURE), *hidden, ("deep/er/a.png", PICTURE), ("notes.txt", b"hi"), how=how))
+    assert found == [("b.png", PICTURE), ("a.png", PICTURE), ("notes.txt", b"hi")]
+    assert decode(PICTURE).pixels.shape == (80, 60)
+
+
+def test_an_archive_is_told_by_its_content() -> None:
+    assert is_archive(packed(("a.png", PICTURE)))
+    assert is_archive(packed())
+    assert not is_archive(PICTURE + packed(("a.png", PICTURE)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("/abs/olute.png", "olute.png"),
+        ("C:\\scans\\one.dcm", "one.dcm"),
+        ("evil\u202egnp.exe", "evilgnp.exe"),
+        ("a\x1b[2J\nb.png", "a[2Jb.png"),
+        ("x" * 300, "x" * 99 + "…"),
+        ("Röntgen 胸.png", "Röntgen 胸.png"),
+        ("\x01\x02", ""),
+        ("..\\..\\", ".."),
+    ],
+)
+def test_names_are_bare_and_harmless(name: str, shown: str) -> None:
+    assert clean(name) == shown
+
+
+def test_members_that_climb_out_are_read_under_their_bare_name() -> None:
+    found = outcomes(packed(("../../../tmp/x.png", PICTURE), ("\x01/\x02", PICTURE)))
+    assert found == [("x.png", PICTURE), ("file 2", PICTURE)]
+
+
+def test_a_bad_member_is_a_sentence_and_the_others_go_on() -> None:
+    data = bytearray(packed(("a.png", PICTURE), ("b.png", PICTURE[::-1]), ("c.png", PICTURE), how=zipfile.ZIP_STORED))
+    data[data.index(PICTURE[::-1]) + 9] ^= 1
+    found = dict(outcomes(bytes(data)))
+    assert found["a.png"] == found["c.png"] == PICTURE
+    assert "damaged" in str(found["b.png"])
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+    bomb = packed(("bomb.png", bytes(60_000_000)), ("good.png", PICTURE))
+    tracemalloc.start()
+    found = outcomes(bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "far more than it takes" in str(found[0][1])
+    assert found[1] == ("good.png", PICTURE)
+    assert peak < 5_000_000
+
+
+def test_a_member_that_claims_to_be_small_is_not_unpacked_beyond_that() -> None:
+    data = bytearray(packed(("a.png", bytes(4_000_000))))
+    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = data.index(signature) + place
+        data[at : at + 4] = struct.pack("<I", 1000)
+    assert "damaged" in only_sentence(bytes(data))
+
+
+def test_members_have_the_limit_of_single_files_and_a_sum() -> None:
+    limits = ArchiveLimits(one=replace(DEFAULT_LIMITS, dicom_bytes=len(PICTURE)), bytes=2 * len(PICTURE))
+    assert "limit is" in only_sentence(packed(("a.png", PICTURE + b"x")), limits)
+    found = outcomes(packed(*((f"{n}.png", PICTURE) for n in range(3))), limits)
+    assert [data for _, data in found[:2]] == [PICTURE, PICTURE]
+    assert "more than is read at once" in str(found[2][1])
+
+
+def test_more_members_than_a_batch_takes_are_left_out() -> None:
+    found = outcomes(packed(*((f"{n}.png", PICTURE) for n in range(5))), ArchiveLimits(members=3))
+    assert [name for name, _ in found] == ["0.png", "1.png", "2.png", "class.zip"]
+    assert "2 were left out" in str(found[3][1])
+
+
+def test_a_table_of_a_hundred_thousand_names_is_not_parsed() -> None:
+    entry = b"PK\x01\x02" + bytes(42)
+    table = entry * 100_000
+    end = b"PK\x05\x06" + struct.pack("<4H2IH", 0, 0, 65535, 65535, len(table), 0, 0)
+    assert "far too many" in only_sentence(b"PK\x03\x04" + table + end)
+
+
+def test_an_archive_for_giants_is_refused() -> None:
+    plain = packed(("a.png", PICTURE))
+    at = plain.rindex(b"PK\x05\x06")
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, 0, 1)
+    assert "more than 4 GB" in only_sentence(plain[:at] + locator + plain[at:])
+
+
+def test_a_password_an_inner_archive_and_an_unusual_packing_are_sentences() -> None:
+    locked = bytearray(packed(("a.png", PICTURE)))
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[locked.index(signature) + place] |= 1
+    assert "password" in only_sentence(bytes(locked))
+    assert "in a ZIP archive" in only_sentence(packed(("inner.png", packed(("a.png", PICTURE)))))
+    assert "unusual way" in only_sentence(packed(("a.png", PICTURE), how=zipfile.ZIP_LZMA))
+    assert "office document" in only_sentence(packed(("[Content_Types].xml", b"<x/>"), ("word/a.png", PICTURE)))
+    assert "empty" in only_sentence(packed(("folder/", b"")))
+
+
+def test_every_way_to_cut_or_flip_an_archive_ends_in_a_picture_or_a_sentence() -> None:
+    data = packed(("a.png", PICTURE), ("b/c.png", PICTURE))
+    for end in range(4, len(data), 7):
+        assert outcomes(data[:end])
+    table = data.index(b"PK\x01\x02")
+    for at in [*range(60), *range(table, len(data))]:
+        changed = bytearray(data)
+        changed[at] ^= 0xFF
+        assert outcomes(bytes(changed)) or not changed.startswith(b"PK")

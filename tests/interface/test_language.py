@@ -1,0 +1,395 @@
+"""Languages: no text without its translation, each session in its own, and the same answers in all."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from google.protobuf.message import Message  # type: ignore[import-untyped]
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from interface.components import viewer
+from interface.core import labels, language
+from interface.core.catalogues import Entry, load, read, write
+from interface.read import sentences
+from scripts import messages
+from tests.app_fixtures import PATIENCE
+from tests.conftest import ROOT
+
+OTHERS = [name for name in language.LANGUAGES if name != language.ENGLISH]
+PLACEHOLDER = re.compile(r"\{\w+\}")
+# Modules whose sentences reach a page; the others speak to whoever starts the program or writes its command line.
+SPEAKING = (
+    "archive",
+    "dicom",
+    "display",
+    "elements",
+    "formats",
+    "picture",
+    "provenance",
+    "quality",
+    "radiograph",
+    "reader",
+    "screening",
+)
+SENTENCE = re.compile(r"[A-Z][^`]* [^`]*\.")
+# What a browser is sent beside texts; the viewer's own code is in English and looks its words up.
+NO_TEXT = ("id", "elementId", "formId", "icon", "userKey", "words", "htmlContent", "jsContent", "cssContent")
+# The card's own words, which stand in the names of its figures.
+OF_THE_CARD = ("normal",)
+BAD_FILES = [
+    ("a.pdf", b"%PDF-1.7 and more", "{what}"),
+    ("empty.png", b"", "The file is empty"),
+    ("notes.txt", b"no radiograph at all", "This is text"),
+    ("cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "damaged or incomplete"),
+]
+
+
+def visit(locale: str = "en-US", **query: str) -> AppTest:
+    """A new visitor, with the bundle that ships: it has lungs, an input check and three operating points."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
+    app.context["locale"] = locale
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+@pytest.fixture(autouse=True)
+def as_on_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundle that ships; and every run goes through app.py, as on a server once it has run `st.navigation`.
+
+    AppTest forgets that between two runs, and runs the page alone because of the folder `pages`.
+    """
+    monkeypatch.delenv("CXR_BUNDLE", raising=False)
+    begin = PagesManager.__init__
+
+    def begun(self: PagesManager, *args: Any, **options: Any) -> None:
+        begin(self, *args, **options)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", begun)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """All texts in what a browser is sent, without the keys, identifiers and addresses among them."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if key not in NO_TEXT:
+                yield from strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from strings(one)
+    elif isinstance(value, str) and value.startswith("{"):
+        yield from strings(json.loads(value))
+    elif isinstance(value, str) and not value.startswith(("data:", "/media")):
+        yield value
+
+
+def drawn(app: AppTest) -> str:
+    """Everything that a page shows or says to a screen reader."""
+    found: list[str] = []
+    for node in app._tree:
+        proto = getattr(node, "proto", None)
+        if isinstance(proto, Message) and node.type != "code":  # how to cite, in English
+            found += strings(MessageToDict(proto))
+    return "\n".join(found)
+
+
+def left_in_english(app: AppTest, name: str) -> list[str]:
+    """Texts of the catalogue that the page shows in English although the language says them otherwise."""
+    shown = drawn(app)
+    found = []
+    for entry in read(messages.path(name))[1:]:
+        for english, said in zip((entry.text, entry.many), entry.said, strict=False):
+            longest = max(PLACEHOLDER.split(english or ""), key=len).strip(" .:,;")
+            if len(longest) > 4 and longest not in OF_THE_CARD and longest.lower() not in said.lower():
+                found += re.findall(rf"(?<!\w){re.escape(longest)}(?!\w)", shown)
+    return found
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_text_of_the_code_has_a_translation_and_no_other_text_has(name: str) -> None:
+    entries = read(messages.path(name))
+    assert {entry.text for entry in entries[1:]} == set(messages.used()), "run python -m scripts.messages"
+    assert write(messages.updated(name)) == messages.path(name).read_text(encoding="utf-8"), "run scripts.messages"
+    assert len(entries) == len({entry.text for entry in entries})
+    assert not [entry.text for entry in entries if not entry.said or not all(part.strip() for part in entry.said)]
+    assert not [entry.text for entry in entries if any("fuzzy" in line for line in entry.comments)]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_placeholders_and_markup_survive_the_translation(name: str) -> None:
+    for entry in read(messages.path(name))[1:]:
+        for said in entry.said:
+            assert sorted(PLACEHOLDER.findall(said)) == sorted(PLACEHOLDER.findall(entry.text)), entry.text
+            assert re.sub(PLACEHOLDER, "", said).count("{") == 0
+            # The commands in a text have to be typed as they are.
+            for literal in ("python -m model read", "pydicom-data", "\n\n", "**", "*name*", "doi:", "ResNet50"):
+                assert said.count(literal) == entry.text.count(literal), (entry.text, literal)
+            assert said.count("*") == entry.text.count("*"), entry.text
+            assert not re.search(r"[<>`$]", said), "a translation brings no markup of its own"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_numbers_have_the_forms_that_the_language_has(name: str) -> None:
+    spoken = load(messages.path(name))
+    forms = {spoken.ngettext("{count} reading", "{count} readings", n) for n in (0, 1, 2)}
+    assert forms <= {"{count} reading", "{count} readings"}
+    for entry in read(messages.path(name)):
+        assert len(entry.said) == (1 if entry.many is None else 2)
+        if entry.many is not None:
+            assert {spoken.ngettext(entry.text, entry.many, n) for n in range(20)} == set(entry.said)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_warning_says_research_and_no_device(name: str) -> None:
+    said = load(messages.path(name)).gettext(labels.NOT_A_DEVICE)
+    wanted = {
+        "es": ("investigación", "docencia", "no es un producto sanitario", "dispositivo médico"),
+        "fr": ("recherche", "enseignement", "n'est pas un dispositif médical"),
+        "hi": ("शोध", "शिक्षा", "कोई चिकित्सा उपकरण नहीं"),
+    }
+    assert all(part in said for part in wanted[name])
+
+
+def test_a_catalogue_is_read_as_it_was_written(tmp_path: Path) -> None:
+    entries = [
+        Entry("", None, ["Plural-Forms: nplurals=2; plural=(n > 1);\nContent-Type: text/plain; charset=UTF-8\n"]),
+        Entry('a "quoted"\\ text', None, ["línea\nline\n\nहिन्दी"], ["#. for the translator"]),
+        Entry("{count} file", "{count} files", ["uno", "varios"]),
+        Entry("not yet", None, [""]),
+    ]
+    path = tmp_path / "x.po"
+    path.write_text(write(entries), encoding="utf-8")
+    assert read(path) == entries
+    found = load(path)
+    assert isinstance(found, gettext.GNUTranslations)
+    assert found.gettext('a "quoted"\\ text') == "línea\nline\n\nहिन्दी"
+    assert [found.ngettext("{count} file", "{count} files", n) for n in (0, 1, 2)] == ["uno", "uno", "varios"]
+    assert found.gettext("not yet") == "not yet" and found.gettext("unknown") == "unknown"
+    path.write_text('msgid "a"\nmsgstr "b\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"line 2 of x\.po"):
+        read(path)
+
+
+def test_every_sentence_of_the_reader_is_known() -> None:
+    unknown = []
+    for module in SPEAKING:
+        tree = ast.parse((ROOT / "model" / "inference" / f"{module}.py").read_text(encoding="utf-8"))
+        for text in spoken_in(tree):
+            known = text in sentences.FIXED or any(pattern.fullmatch(text) for _, pattern in sentences.patterns())
+            if not known:
+                unknown.append((module, text))
+    assert not unknown
+
+
+def spoken_in(tree: ast.Module) -> Iterator[str]:
+    """The sentences in a module, "7" in place of what is filled in; without docstrings and what Python raises."""
+    constants = {
+        node.targets[0].id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+    def filled(part: ast.AST) -> object:
+        name = part.value if isinstance(part, ast.FormattedValue) else None
+        return constants.get(name.id, "7") if isinstance(name, ast.Name) else "7"
+
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) or (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ValueError"):
+            skipped |= {id(child) for child in ast.walk(node) if not isinstance(node, ast.Expr) or _is_text(node.value)}
+        elif isinstance(node, ast.JoinedStr):
+            skipped |= {id(child) for child in ast.walk(node) if child is not node}
+    for node in ast.walk(tree):
+        if id(node) in skipped or not _is_text(node):
+            continue
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        text = "".join(str(part.value if isinstance(part, ast.Constant) else filled(part)) for part in parts)
+        if SENTENCE.fullmatch(text):
+            yield text
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def test_the_search_for_sentences_finds_what_is_new() -> None:
+    found = list(
+        spoken_in(
+            ast.parse('"""Doc of it."""\nraise Unreadable(f"A {new} refusal: do {this}.")\n_X = "b."\ny = f"A {_X}"')
+        )
+    )
+    assert sorted(found) == ["A 7 refusal: do 7.", "A b."]
+
+
+def test_the_viewer_has_no_label_without_a_translation() -> None:
+    class Texts(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.found: set[str] = set()
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.found |= {" ".join((value or "").split()) for key, value in attrs if key in ("title", "aria-label")}
+
+        def handle_data(self, data: str) -> None:
+            if re.search("[A-Za-z]", data):
+                self.found.add(" ".join(data.split()))
+
+    texts = Texts()
+    folder = ROOT / "interface"
+    texts.feed((folder / "viewer.html").read_text(encoding="utf-8"))
+    keys = re.search(r'const KEYS = "(.+)";', (folder / "viewer.js").read_text(encoding="utf-8"))
+    assert keys and texts.found | {keys[1]} == set(viewer.LABELS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("page", ["read", "batch", "prevalence", "quiz", "data", "about"])
+def test_pages_are_drawn_without_a_word_of_english(name: str, page: str) -> None:
+    app = visit(f"{name}-XX")
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    assert app.title[0].value == load(messages.path(name)).gettext(app_title(page))
+    assert not left_in_english(app, name)
+
+
+def app_title(page: str) -> str:
+    return "Chest X-ray reader" if page == "read" else page.capitalize()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_reading_is_told_in_the_language(name: str) -> None:
+    app = visit(name)
+    app.button(key="try_sample").click().run()
+    assert not app.exception
+    (item,) = app.session_state.shelf.items.values()
+    for point in app.segmented_control(key="op").options:
+        assert not re.match("Balanced|Sens|Spec", point) or name in ("es", "fr")
+    for point in ("specificity_90", "sensitivity_95", "balanced"):
+        app.segmented_control(key="op").set_value(point).run()
+        assert not left_in_english(app, name), point
+    app.session_state.whatif_open = True
+    app.run()
+    assert not app.exception and len(app.image) >= 4
+    assert not left_in_english(app, name)
+    said = load(messages.path(name)).gettext
+    assert app.header[0].value.startswith(said("COVID-19 pattern"))
+    assert item.reading.reasons[0].startswith("The COVID-19 pattern score"), "what is kept and exported is English"
+    assert json.loads(viewed(app)["content"])["language"] == name
+
+
+def viewed(app: AppTest) -> dict[str, Any]:
+    found = [json.loads(one.proto.json) for one in app.get("bidi_component") if one.proto.json]
+    (shown,) = (one for one in found if "content" in one)
+    return dict(shown)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_refusals_are_told_in_the_language_and_told_anew_after_a_switch(
+    name: str, picture: Callable[..., tuple[str, bytes, str]]
+) -> None:
+    app = visit(name)
+    files = [(file, data, "application/octet-stream") for file, data, _ in BAD_FILES]
+    app.file_uploader[0].set_value([*files, picture()]).run()
+    assert not app.exception
+    assert app.error and not left_in_english(app, name)
+    app.segmented_control(key="lang").set_value("en").run()
+    for _, _, part in BAD_FILES[1:]:
+        assert part in app.error[0].value
+    assert "This is a PDF document" in app.error[0].value
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_batch_and_a_quiz_are_told_in_the_language(name: str, picture: Callable[..., tuple[str, bytes, str]]) -> None:
+    app = visit(name)
+    sample = (ROOT / "missing").name, b"GIF89a....", "image/gif"
+    app.switch_page("pages/batch.py").run()
+    app.file_uploader[0].set_value([sample, ("x.png", picture("covid19", 1)[1], "image/png")]).run()
+    assert not app.exception and not left_in_english(app, name)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("covid19/a.png", picture("covid19", 1)[1])
+        archive.writestr("elsewhere/b.png", b"")
+    app.switch_page("pages/quiz.py").run()
+    app.file_uploader[0].set_value(("set.zip", packed.getvalue(), "application/zip")).run()
+    app.button(key="quiz_begin").click().run()
+    assert not app.exception and not left_in_english(app, name)
+
+
+@pytest.mark.parametrize("page", ["how_it_works", "evidence", "card"])
+def test_what_is_there_in_english_alone_says_so(page: str) -> None:
+    app = visit("es")
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    said = load(messages.path("es")).gettext
+    assert app.info[0].value == said("This page is in English.")
+    assert said("COVID-19 pattern") not in drawn(app), "two languages in one text"
+    assert app.segmented_control(key="lang").label == said("Language")
+    app.switch_page("pages/about.py").run()
+    assert app.title[0].value == said("About")
+    assert "This page is in English" not in drawn(visit().switch_page(f"pages/{page}.py").run())
+
+
+@pytest.mark.parametrize(
+    ("locale", "query", "name"),
+    [
+        ("es-MX", {}, "es"),
+        ("hi-IN", {}, "hi"),
+        ("fr_CA", {}, "fr"),
+        ("de-DE", {}, "en"),
+        ("", {}, "en"),
+        ("es-ES", {"lang": "fr"}, "fr"),
+        ("es-ES", {"lang": "en"}, "en"),
+        ("es-ES", {"lang": "<b>klingon"}, "es"),
+    ],
+)
+def test_the_address_comes_before_the_browser(locale: str, query: dict[str, str], name: str) -> None:
+    app = visit(locale, **query)
+    assert not app.exception
+    assert app.segmented_control(key="lang").value == name
+    expected = "Chest X-ray reader" if name == "en" else load(messages.path(name)).gettext("Chest X-ray reader")
+    assert app.title[0].value == expected
+
+
+def test_a_choice_holds_on_every_page_and_is_in_the_address() -> None:
+    app = visit("fr-FR")
+    assert "lang" not in app.query_params
+    app.segmented_control(key="lang").set_value("hi").run()
+    assert app.title[0].value == "छाती का एक्स-रे रीडर"
+    assert app.query_params["lang"] in ("hi", ["hi"])
+    app.query_params.clear()  # as a browser that goes to another page
+    app.switch_page("pages/about.py").run()
+    assert app.title[0].value == "परिचय"
+    assert app.query_params["lang"] in ("hi", ["hi"])
+    app.segmented_control(key="lang").set_value("en").run()
+    assert app.title[0].value == "About"
+
+
+def test_sessions_speak_their_own_languages_side_by_side() -> None:
+    apps = {name: visit(name) for name in language.LANGUAGES}
+    for page in ("about", "prevalence", "read"):
+        for name, app in apps.items():
+            app.switch_page(f"pages/{page}.py").run()
+            said = (lambda text: text) if name == "en" else load(messages.path(name)).gettext
+            assert app.title[0].value == said(app_title(page))
+            assert said(labels.NOT_A_DEVICE) in drawn(app) or page == "about"
+
+
+def test_what_runs_outside_a_session_speaks_english() -> None:
+    visit("es")
+    assert language.spoken() == "en"
+    assert labels.headline("covid19", "covid19") == "COVID-19 pattern: present"
+    assert sentences.said("The file is empty: choose it again, or export the picture anew.").startswith("The file")

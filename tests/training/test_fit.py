@@ -1,0 +1,223 @@
+"""Training as a user runs it: the command line, kill -9 and --resume, wrong use. A ResNet50 at 64 px on drawings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from model.reading import bundle as shipped
+from model.training import background, batches, dataset, fit, manifest, network
+from model.training.callbacks import Keeper
+from model.training.history import read_history
+from model.training.settings import Settings
+from tests.conftest import ROOT
+
+SMALL = [
+    "--weights",
+    "none",
+    "--image-size",
+    "64",
+    "--epochs",
+    "3",
+    "--batch-size",
+    "28",
+    "--head-epochs",
+    "2",
+    "--ema",
+    "0.9",
+    "--learning-rate",
+    "3e-4",
+]
+
+
+def command(folder: Path, run: Path, *more: str) -> list[str]:
+    return [sys.executable, "train.py", "--data", str(folder), "--run", str(run), *SMALL, *more]
+
+
+def run_training(folder: Path, run: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(folder, run, *more), cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def finished(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    run = tmp_path_factory.mktemp("finished") / "run"
+    done = run_training(drawn_folder, run)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return run, done.stdout
+
+
+def test_run_leaves_history_curves_weights_and_a_bundle_that_loads(finished: tuple[Path, str]) -> None:
+    run, said = finished
+    assert "120 readable pictures" in said and "no GPU" in said
+    history = read_history(run)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    for name in ("checkpoint.keras", "final.weights.h5", "curves.png", "settings.json", "plan.json"):
+        assert (run / name).stat().st_size > 0
+    assert not list(run.glob("partial-*"))
+    bundle = shipped.load(run / "bundle")
+    assert bundle.card.classes == ("normal", "other", "covid19")
+    assert bundle.run(np.zeros((1, 64, 64, 1), np.float32)).maps.shape == (2, 2, 3)
+    # A stranger's own pictures bind nobody to SIIM's licence.
+    card = json.loads((run / "bundle" / "card.json").read_text(encoding="utf-8"))
+    assert "non-commercial" not in card["licence"]["weights"]
+
+
+def test_killed_run_resumes_to_the_same_result(finished: tuple[Path, str], drawn_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(drawn_folder, run, "--no-export"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while len(read_history(run)) < 1 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(read_history(run)) in (1, 2), "the run was not killed in its middle"
+    done = run_training(drawn_folder, run, "--resume", "--no-export")
+    assert done.returncode == 0, done.stderr[-2000:]
+    expected, resumed = read_history(finished[0]), read_history(run)
+    assert [row["epoch"] for row in resumed] == [1, 2, 3]
+    # Sums over threads are not ordered, so not to the last bit.
+    assert [r["loss"] for r in resumed] == pytest.approx([r["loss"] for r in expected], rel=2e-2)
+    assert [r["val_loss"] for r in resumed] == pytest.approx([r["val_loss"] for r in expected], rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["export", "nowhere"], "holds no run"),
+    ],
+)
+def test_wrong_use_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    done = subprocess.run([sys.executable, "train.py", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_weights_balance_classes_and_sources(drawn_folder: Path) -> None:
+    made = [
+        manifest.Record(Path("x"), source, label, str(i), split="train")
+        for i, (source, label) in enumerate([("a", "normal")] * 90 + [("b", "normal")] * 10 + [("a", "covid19")] * 20)
+    ]
+    data = dataset.Checked(tuple(made), np.zeros((120, 8, 8), np.uint8), ("normal", "covid19"), (), 0)
+    weights = batches.make_weights(data, np.arange(120), "source")
+    assert weights.mean() == pytest.approx(1)
+    assert weights[:100].sum() == pytest.approx(weights[100:].sum(), rel=1e-4)
+    assert weights[:90].sum() / weights[90:100].sum() == pytest.approx(3, rel=1e-4)
+
+
+def test_batches_depend_on_seed_and_epoch_alone() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (10, 32, 32), np.uint8)
+    targets = np.eye(2, dtype=np.float32)[np.arange(10) % 2]
+    settings = Settings(image_size=28, batch_size=4, start_size=20, start_epochs=1)
+    made = batches.Batches(pictures, targets, np.ones(10, np.float32), settings)
+    whole = [x.numpy() for x, _, _ in made.stream(0).take(6)]
+    later = [x.numpy() for x, _, _ in made.stream(1).take(3)]
+    assert [x.shape[1] for x in whole] == [20, 20, 20, 28, 28, 28]
+    assert all(np.array_equal(a, b) for a, b in zip(whole[3:], later, strict=True))
+    assert os.cpu_count() and whole[0].min() >= 0 and whole[0].max() <= 255
+
+
+def test_mixup_mixes_pictures_and_targets_by_the_same_share() -> None:
+    # Each picture is flat and as bright as its class, so its mix tells the share that was taken of either.
+    pictures = np.repeat(np.array([0, 200] * 4, np.uint8), 16 * 16).reshape(8, 16, 16)
+    targets = np.eye(2, dtype=np.float32)[np.arange(8) % 2]
+    settings = Settings(image_size=16, batch_size=8, mixup=1.0, strength="none")
+    mixed, soft, _ = next(iter(batches.Batches(pictures, targets, np.ones(8, np.float32), settings).stream(0)))
+    assert np.allclose(mixed.numpy().mean(axis=(1, 2, 3)), 200 * soft.numpy()[:, 1], atol=0.5)
+    assert np.allclose(soft.numpy().sum(axis=1), 1) and ((soft.numpy() > 0.01) & (soft.numpy() < 0.99)).any()
+
+
+def test_findings_give_soft_targets_where_the_classes_are_known() -> None:
+    found = [("atypical", ""), ("unheard of", ""), ("indeterminate", ""), ("typical", "covid19")]
+    made = [manifest.Record(Path("x"), "siim", label, str(i), finding=f) for i, (f, label) in enumerate(found)]
+    pictures = np.zeros((4, 8, 8), np.uint8)
+    data = dataset.Checked(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
+    chosen, soft = batches.make_soft_targets(data, np.arange(3))
+    assert chosen.tolist() == [0, 2]
+    assert np.allclose(soft.sum(axis=1), 1) and soft[0].argmax() == 1 and soft[1].argmax() == 2
+    two = dataset.Checked(tuple(made), pictures, ("normal", "covid19"), (), 0)
+    assert batches.make_soft_targets(two, np.arange(3))[0].size == 0
+
+
+def test_what_is_validated_and_kept_lies_on_the_grid_that_is_stored(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(2)
+    image = keras.Input((8, 8, 1))
+    pooled = keras.layers.GlobalAveragePooling2D(name=network.FEATURES_LAYER)(keras.layers.Conv2D(6, 3)(image))
+    model = keras.Model(image, keras.layers.Dense(2, name=network.LOGITS_LAYER)(pooled))
+    averaging = keras.optimizers.AdamW(1e-2, use_ema=True, ema_momentum=0.5)
+    model.compile(averaging, keras.losses.MeanSquaredError(), metrics=["accuracy"])
+    x, y = np.random.default_rng(0).normal(size=(2, 16, 8, 8, 1)).astype(np.float32), np.eye(2)[np.arange(16) % 2]
+    settings = Settings(image_size=8, epochs=1, start_size=8)
+    keeper = Keeper(tmp_path, settings, 4, [])
+    history = model.fit(x[0], y, 4, validation_data=(x[1], y), callbacks=[keeper], verbose=0).history
+    trained = model.get_weights()
+    model.load_weights(tmp_path / "final.weights.h5")
+    assert model.evaluate(x[1], y, verbose=0)[0] == pytest.approx(history["val_loss"][-1], rel=1e-4)
+    kept = model.get_weights()
+    network.round_to_int8(model)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(kept, model.get_weights(), strict=True))
+    # Training itself went on with the weights as they were.
+    assert any(not np.allclose(a, b, atol=1e-5) for a, b in zip(kept, trained, strict=True))
+
+
+def test_a_picture_may_choose_among_its_own_source_alone() -> None:
+    kinds = [("a", "normal"), ("a", "covid19"), ("b", "normal"), ("b", "other"), ("c", "covid19"), ("a", "")]
+    made = [
+        manifest.Record(Path("x"), source, label, str(i), split="train" if label else "unlabelled")
+        for i, (source, label) in enumerate(kinds)
+    ]
+    pictures = np.zeros((6, 8, 8), np.uint8)
+    data = dataset.Checked(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
+    own = batches.own_classes(data, np.arange(6))
+    assert own.tolist() == [[True, False, True]] * 2 + [[True, True, False]] * 2 + [[True] * 3] * 2
+    targets = batches.make_targets(data, np.arange(5), Settings(smoothing=0.3))
+    settings = Settings(image_size=8, batch_size=5, within=1.0, strength="none", seed=3)
+    made_batches = batches.Batches(pictures[:5], targets, np.ones(5, np.float32), settings, own[:5])
+    _, narrowed, _ = next(iter(made_batches.stream(0)))
+    left_out = narrowed.numpy() == batches.LEFT_OUT
+    assert left_out.sum() == 4 and np.allclose(np.where(left_out, 0, narrowed).sum(axis=1), 1)
+
+
+def test_the_loss_knows_nothing_of_a_class_that_is_no_choice() -> None:
+    targets = np.array([[0.9, batches.LEFT_OUT, 0.1]], np.float32)
+    losses = [
+        float(fit.cross_entropy(keras.ops.array(targets), keras.ops.array([[1.0, other, 0.0]]))[0])
+        for other in (-20.0, 0.0, 20.0)
+    ]
+    two = np.array([1.0, 0.0]) - np.log(np.exp(1.0) + 1)
+    assert losses == pytest.approx([-(0.9 * two[0] + 0.1 * two[1])] * 3, rel=1e-5)
+
+
+def test_mixing_and_choosing_within_a_source_are_refused_together() -> None:
+    with pytest.raises(ValueError, match="Leave one out"):
+        Settings(within=0.5, mixup=0.2)
+
+
+def test_what_is_not_lung_is_changed_and_the_lungs_stay() -> None:
+    rng = np.random.default_rng(4)
+    picture, other = rng.integers(0, 255, (2, 64, 64), np.uint8)
+    lungs = np.zeros((background.SIDE, background.SIDE), np.uint8)
+    lungs[32:96, 32:96] = 255
+    for seed in range(12):
+        changed = background.change(picture, lungs, other, np.random.default_rng(seed))
+        assert np.array_equal(changed[20:44, 20:44], picture[20:44, 20:44])
+        assert np.abs(changed[:12].astype(int) - picture[:12]).mean() > 20
+    whole = background.change(picture, np.full_like(lungs, 255), other, rng)
+    assert np.array_equal(whole, picture)
+
+
+def test_lungs_are_found_for_training_or_nothing_is_changed() -> None:
+    found = background.find_lungs(np.zeros((2, 40, 40), np.uint8))
+    assert found.shape == (2, background.SIDE, background.SIDE) and found.min() == 255
