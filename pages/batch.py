@@ -52,13 +52,13 @@ def uploader(card: Card) -> None:
         help=tr("PNG, JPEG, TIFF, WebP, BMP, DICOM or ZIP. All are read in this server's memory and none is kept."),
     )
     names = list(card.points)
-    labels = {name: said(labels.label(name)) for name in names}
+    shown_names = {name: said(labels.label(name)) for name in names}
     st.selectbox(
         tr("Operating point"),
         names,
         names.index(card.default_point),
         key="batch_point",
-        format_func=labels.__getitem__,
+        format_func=shown_names.__getitem__,
         help=tr("The score from which the headline says *present*. It holds for pictures that are read from now on."),
     )
 

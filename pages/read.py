@@ -150,7 +150,7 @@ def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
         current = keys[-1]
     other = None
     if len(keys) > 1:
-        labels = {
+        shown_names = {
             key: f"{number}. {item.name}: {labels.decision_name(item.reading.decision)}"
             for number, (key, item) in enumerate(readings.items(), 1)
         }
@@ -159,13 +159,13 @@ def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
             tr("Picture ({count} in this session)", count=len(keys)),
             keys,
             keys.index(current),
-            format_func=labels.__getitem__,
+            format_func=shown_names.__getitem__,
         )
         other = right.selectbox(
             tr("Compare with"),
             [key for key in keys if key != current],
             None,
-            format_func=labels.__getitem__,
+            format_func=shown_names.__getitem__,
             placeholder=tr("Another picture, such as one of another day"),
             key="compare",
         )

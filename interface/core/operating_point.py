@@ -52,13 +52,13 @@ def switch(card: Card, name: str) -> None:
         name: the one in use.
     """
     if len(card.points) > 1:
-        labels = {known: label(known) for known in card.points}
+        shown_names = {known: label(known) for known in card.points}
         st.session_state[QUERY] = name
         st.segmented_control(
             tr("Operating point"),
-            list(labels),
+            list(shown_names),
             required=True,
-            format_func=labels.__getitem__,
+            format_func=shown_names.__getitem__,
             key=QUERY,
             wrap=True,
             on_change=_keep,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from interface.batch import rows
+from interface.batch.rows import Row
 from interface.components.images import jpeg
 from interface.core import labels, operating_point
 from interface.core.session import Read
@@ -59,7 +59,7 @@ def of_readings(items: Sequence[Read], chosen: str, card: Card, made: datetime, 
     return _document(title, entries, (), card, made, named=named, compact=False)
 
 
-def of_batch(rows: Iterable[rows.Row], card: Card, made: datetime, *, named: bool) -> Document:
+def of_batch(rows: Iterable[Row], card: Card, made: datetime, *, named: bool) -> Document:
     """The report of a batch.
 
     Args:

@@ -31,17 +31,17 @@ OTHERS = [name for name in language.LANGUAGES if name != language.ENGLISH]
 PLACEHOLDER = re.compile(r"\{\w+\}")
 # Modules whose sentences reach a page; the others speak to whoever starts the program or writes its command line.
 SPEAKING = (
-    "archive",
-    "dicom",
-    "display",
-    "elements",
-    "formats",
-    "picture",
-    "provenance",
-    "quality",
-    "radiograph",
-    "reader",
-    "screening",
+    "files/zip",
+    "files/dicom/decode",
+    "files/dicom/display",
+    "files/dicom/dataset",
+    "files/formats",
+    "files/image",
+    "files/dicom/tags",
+    "reading/quality",
+    "reading/radiograph",
+    "reading/reader",
+    "reading/input_check",
 )
 SENTENCE = re.compile(r"[A-Z][^`]* [^`]*\.")
 # What a browser is sent beside texts; the viewer's own code is in English and looks its words up.
@@ -186,7 +186,7 @@ def test_a_catalogue_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_every_sentence_of_the_reader_is_known() -> None:
     unknown = []
     for module in SPEAKING:
-        tree = ast.parse((ROOT / "model" / "inference" / f"{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((ROOT / "model" / f"{module}.py").read_text(encoding="utf-8"))
         for text in spoken_in(tree):
             known = text in sentences.FIXED or any(pattern.fullmatch(text) for _, pattern in sentences.patterns())
             if not known:
@@ -250,7 +250,7 @@ def test_the_viewer_has_no_label_without_a_translation() -> None:
                 self.found.add(" ".join(data.split()))
 
     texts = Texts()
-    folder = ROOT / "interface"
+    folder = ROOT / "interface" / "components"
     texts.feed((folder / "viewer.html").read_text(encoding="utf-8"))
     keys = re.search(r'const KEYS = "(.+)";', (folder / "viewer.js").read_text(encoding="utf-8"))
     assert keys and texts.found | {keys[1]} == set(viewer.LABELS)
