@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 at least one picture was read, 1 none was, 2 wrong usage, 130 interrupted by the user.
     """
+    _open_closed_streams()
     parser = command_arguments.build()
     options = parser.parse_args(arguments)
     try:
@@ -58,6 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nor must it try to write the rest to a full disk while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NONE_READ
+
+
+def _open_closed_streams() -> None:
+    """Python has None for a stream that the caller closed (`>&-`): what is written there goes nowhere instead."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _card(options: argparse.Namespace) -> int:
@@ -93,6 +100,8 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         for record in _records(options, readers, kept, met):
             write(record)
             count += record["decision"] != REFUSED
+    if skipped := ", ".join(f"{count} {kind}" for kind, count in sorted(options.skipped.items())):
+        print(f"Passed over: {skipped}.", file=sys.stderr)
     if not met["pictures"]:
         print("There are no files in what you named.", file=sys.stderr)
     return READ if count else NONE_READ
@@ -103,7 +112,7 @@ def _records(
 ) -> Iterator[writers.Record]:
     """Read what has no line yet; counts in `met` the pictures, read now or before."""
 
-    def is_left(path: sources.Place) -> bool:
+    def is_left(path: sources.Listed) -> bool:
         met["pictures"] += 1
         return not kept.take(path)
 
@@ -161,11 +170,11 @@ def _open(options: argparse.Namespace, card: Card, stack: ExitStack) -> writers.
     return print_line if sys.stdout.isatty() else lambda record: print(writers.to_json(record), flush=True)
 
 
-def _write_heatmap(folder: Path, path: sources.Place, reading: Reading, radiograph: Radiograph, positive: str) -> str:
+def _write_heatmap(folder: Path, path: sources.Listed, reading: Reading, radiograph: Radiograph, positive: str) -> str:
     """Write the overlay for the class that was decided on, or else the positive one; returns the file's name."""
     shown = reading.decision if reading.decision in reading.classes else positive
     # Files of one name in several folders are told apart by their content.
-    name = f"{path.stem}-{reading.sha256[:8]}-{shown}.png"
+    name = writers.short_name(Path(str(path)).stem, f"-{reading.sha256[:8]}-{shown}.png")
     class_map = reading.maps[:, :, reading.classes.index(shown)]
     with writers.replacing(folder / name, "wb") as file:
         file.write(heatmap.png(heatmap.overlay(heatmap.fit(radiograph.pixels, HEATMAP_SIDE), class_map)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def build() -> argparse.ArgumentParser:
         help="go on with FILE after an interruption: what has a line in it is not read again",
     )
     read.add_argument("--heatmaps", type=Path, metavar="DIR", help="write a picture with its heatmap to DIR for each")
+    read.set_defaults(skipped=sources.Skipped())
     read.add_argument("--operating-point", metavar="NAME", help="one of the card's; see `card`")
     read.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="ray: on all machines of a Ray cluster, or this one"
@@ -64,8 +66,11 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     (_check_ray if options.engine == "ray" else _check_local)(options, parser)
     if options.resume and not out:
         parser.error("--resume goes on with the file that --out names: name it")
-    if heatmaps and heatmaps.resolve() in [path.resolve() for path in options.paths if isinstance(path, Path)]:
+    folders = [os.path.realpath(path) for path in options.paths if isinstance(path, Path)]
+    if heatmaps and os.path.realpath(heatmaps) in folders:
         parser.error("--heatmaps must be another folder than those that are read")
+    if isinstance(out, sources.Unlisted):
+        parser.error(out.reason)
     try:
         for path in (*options.paths, out):
             if isinstance(path, remote.RemoteFile):
@@ -93,18 +98,18 @@ def _check_local(options: argparse.Namespace, parser: argparse.ArgumentParser) -
         parser.error(f"--out must end in .jsonl or .csv, not {out.suffix or 'nothing'}")
 
 
-def paths(options: argparse.Namespace) -> Iterator[sources.Place]:
+def paths(options: argparse.Namespace) -> Iterator[sources.Listed]:
     """The files to read, found as they are needed: a list of an archive's millions would fill the memory.
 
     Args:
-        options: of `read`.
+        options: of `read`; its `skipped` counts what is passed over.
 
     Returns:
         Paths and URLs.
     """
     written = frozenset(
-        path.resolve() if isinstance(path, Path) else remote.RemoteFile(path.url.rstrip("/"))
+        Path(os.path.realpath(path)) if isinstance(path, Path) else remote.RemoteFile(path.url.rstrip("/"))
         for path in (options.out, options.heatmaps)
         if path
     )
-    return (found for path in options.paths for found in sources.files(path, written))
+    return (found for path in options.paths for found in sources.files(path, written, options.skipped))

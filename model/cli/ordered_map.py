@@ -8,15 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from model.files.remote import RemoteError
-from model.files.sources import Place
+from model.files.sources import Listed
 from model.files.zip import Load
 
 Result = TypeVar("Result")
 
 
 def in_order(
-    files: Iterable[tuple[Place, Load]], work: Callable[[Load], Result], workers: int
-) -> Iterator[tuple[Place, Result]]:
+    files: Iterable[tuple[Listed, Load]], work: Callable[[Load], Result], workers: int
+) -> Iterator[tuple[Listed, Result]]:
     """Read several files side by side.
 
     Args:
@@ -31,7 +31,7 @@ def in_order(
         RemoteError: a file, or the next list of files, could not be had; what comes before was yielded.
     """
     pool = ThreadPoolExecutor(workers)
-    under_way: deque[tuple[Place, Future[Result]]] = deque()
+    under_way: deque[tuple[Listed, Future[Result]]] = deque()
     failure: RemoteError | None = None
     left = iter(files)
     try:

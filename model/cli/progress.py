@@ -17,7 +17,7 @@ def print_line(record: Record) -> None:
     print(f"\r\x1b[K{record['decision']:9}  {scores or record['reasons'][0]}  {record['path']!a}", flush=True)
 
 
-def with_progress(found: Iterable[sources.Place], stream: TextIO) -> Iterator[sources.Place]:
+def with_progress(found: Iterable[sources.Listed], stream: TextIO) -> Iterator[sources.Listed]:
     """Show how far a run is.
 
     Args:
@@ -31,11 +31,11 @@ def with_progress(found: Iterable[sources.Place], stream: TextIO) -> Iterator[so
         yield from found
         return
     start = time.monotonic()
-    listed = [str(place) for place in found]
-    for number, name in enumerate(listed):
+    listed = list(found)
+    for number, path in enumerate(listed):
         done = 30 * number // len(listed)
         left = (time.monotonic() - start) / number * (len(listed) - number) if number else 0.0
         stream.write(f"\r\x1b[K[{'#' * done}{' ' * (30 - done)}] {number} of {len(listed)}, {left:.0f} s left")
         stream.flush()
-        yield sources.place(name)
+        yield path
     stream.write(f"\r\x1b[K{len(listed)} files in {time.monotonic() - start:.1f} s\n")

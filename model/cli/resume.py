@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from model.cli import writers
-from model.files.sources import Place
+from model.files.sources import Listed
 from model.reading.card import Card
 from model.reading.reader import REFUSED
 
@@ -40,7 +40,7 @@ class Kept:
     table: bool = False
     left: Counter[str] = field(default_factory=Counter)
 
-    def take(self, path: Place) -> bool:
+    def take(self, path: Listed) -> bool:
         """Whether the path has a line that was not met yet; if so, it is met now."""
         name = writers.no_formula(str(path)) if self.table else str(path)
         if name not in self.left:
@@ -67,9 +67,8 @@ def take_up(out: Path, card: Card, operating_point: str | None = None) -> Kept:
         OSError: the file can't be read or written.
     """
     kept, point = Kept(table=out.suffix.lower() == ".csv"), card.point(operating_point).name
-    if kept.table:
-        writers.keep_table(out)
-    path = writers.unfinished(out) if kept.table else out
+    # A finished table is looked at where it is: a refused run must leave nothing behind.
+    path = writers.unfinished(out) if kept.table and writers.unfinished(out).exists() else out
     if not path.exists():
         return kept
     whole = 0
@@ -85,6 +84,9 @@ def take_up(out: Path, card: Card, operating_point: str | None = None) -> Kept:
                 f"{out.name} can't be gone on with: {error}. Choose another file, or leave --resume away to write it "
                 "anew."
             ) from None
+    if kept.table:
+        writers.keep_table(out)
+        path = writers.unfinished(out)
     os.truncate(path, whole)
     return kept
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from typing import IO, Any
 
 from model.reading.card import Card
 
+# Bytes of a file name.
+_LONGEST_NAME = 255
 Record = dict[str, Any]
 Write = Callable[[Record], None]
 
@@ -125,6 +128,24 @@ def no_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
+def short_name(stem: str, ending: str) -> str:
+    """A file name that every file system takes: at most 255 bytes (`NAME_MAX` of Linux, macOS and Windows).
+
+    Args:
+        stem: of any length; a long one is cut, and eight digits of its hash keep it unique.
+        ending: stays whole.
+
+    Returns:
+        Stem and ending.
+    """
+    room = _LONGEST_NAME - len(os.fsencode(ending))
+    encoded = os.fsencode(stem)
+    if len(encoded) <= room:
+        return stem + ending
+    mark = f"-{hashlib.sha256(encoded).hexdigest()[:8]}"
+    return encoded[: room - len(mark)].decode(errors="ignore") + mark + ending
+
+
 @contextmanager
 def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
     """Open a new file that takes the place of `path` at the end, so that nobody ever sees half of it.
@@ -137,7 +158,8 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
     Yields:
         The open file. An exception in the block leaves `path` as it was; an interruption by the user does not.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    # Not the whole name: with what is added it could be longer than file systems take.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:20]}.", dir=path.parent)
     keep = False
     try:
         with os.fdopen(handle, mode, **options) as file:

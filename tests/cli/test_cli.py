@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from model.__main__ import main
+from model.cli import writers
 from tests.conftest import ROOT, draw_chest
 from tests.files.builders import dicom, encode, real
 
@@ -257,3 +258,35 @@ def test_the_sample_is_read_from_end_to_end(run: Run, tmp_path: Path) -> None:
     code, found = run(tmp_path / "sample.dcm")
     assert code == 0
     assert found[0]["decision"] != "refused"
+
+
+def test_a_long_name_is_cut_for_its_heatmap_and_stays_unique(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for seed, letter in enumerate("ab"):
+        png = encode(draw_chest(np.random.default_rng(seed), "normal"), "PNG")
+        (tmp_path / "in" / ("胸" * 80 + letter + ".png")).write_bytes(png)
+    code, records = run(tmp_path / "in", "--heatmaps", tmp_path / "maps")
+    assert code == 0 and len({record["heatmap"] for record in records}) == 2
+    assert {path.name for path in (tmp_path / "maps").iterdir()} == {record["heatmap"] for record in records}
+    assert writers.short_name("x" * 250, ".png") != writers.short_name("x" * 251, ".png")
+    assert len(os.fsencode(writers.short_name("x" * 300, ".png"))) == 255
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_closed_streams_are_no_fault(small_bundle: Path, pictures: Path, closed: str) -> None:
+    command = f'"{sys.executable}" -m model read "{pictures}/a.png" --bundle "{small_bundle}" {closed}'
+    run = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0 and "Traceback" not in run.stderr
+
+
+def test_what_is_passed_over_is_counted(small_bundle: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", str(pictures), "--bundle", str(small_bundle)]) == 0
+    assert "Passed over: 1 hidden." in capsys.readouterr().err
+
+
+def test_a_refused_resumption_leaves_nothing_behind(small_bundle: Path, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "old.csv"
+    out.write_text("a,table,of,something,else\n")
+    with pytest.raises(SystemExit):
+        main(["read", str(pictures), "--out", str(out), "--resume", "--bundle", str(small_bundle)])
+    assert [path.name for path in tmp_path.iterdir() if path != pictures] == ["old.csv"]

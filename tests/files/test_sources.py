@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -17,6 +19,8 @@ from benchmarks.images import as_png, sample, windowed
 from model.__main__ import main
 from model.files import remote, sources
 from model.files.dicom import dicomdir
+from model.files.formats import Unreadable
+from tests.conftest import ROOT
 
 NEEDED = "pip install -r requirements/archive.txt s3fs"
 
@@ -295,3 +299,78 @@ def test_a_dicomdir_leads_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b").write_bytes(b"")
     assert list(sources.files(path)) == [tmp_path / "a" / "b"]
+
+
+def test_a_linked_folder_is_entered_once_and_a_loop_ends(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(b"a")
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "first").symlink_to(tmp_path / "real")
+    (tmp_path / "top" / "second").symlink_to(tmp_path / "real")
+    (tmp_path / "top" / "self").symlink_to("self")
+    (tmp_path / "top" / "up").symlink_to(tmp_path / "top")
+    (tmp_path / "top" / ".hidden").write_bytes(b"")
+    skipped = sources.Skipped()
+    listed = [str(path) for path in sources.files(tmp_path / "top", frozenset([tmp_path / "other"]), skipped)]
+    assert listed == [str(tmp_path / "top" / "self"), str(tmp_path / "top" / "first" / "a.png")]
+    assert skipped == {sources.LINKED_TWICE: 2, sources.HIDDEN: 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("path;label\na.png;normal\n", ["a.png"]),
+        ("label\tpath\nnormal\ta.png\n", ["a.png"]),
+        ("\ufeffpath\na.png\n", ["a.png"]),
+        (f"path\n{'x' * 300}\na.png\n", ["x" * 300, "a.png"]),
+    ],
+    ids=["semicolons", "tabs", "byte order mark", "a name that no file has"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_manifest_of_any_spreadsheet_is_read(tmp_path: Path, content: str, names: list[str], encoding: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(content.removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding))
+    assert [str(place) for place in sources.files(path)] == [str(tmp_path / name) for name in names]
+
+
+@pytest.mark.parametrize("rows", [1, 6000])
+def test_a_quote_that_never_ends_is_one_refusal_that_names_its_row(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text('path\na.png\n"b.png\n' + "/data/pictures/patient/study.png\n" * rows)
+    first, broken = sources.files(path)
+    assert str(first) == str(tmp_path / "a.png")
+    assert isinstance(broken, sources.Unlisted) and "from line 3 on" in broken.reason
+    with pytest.raises(Unreadable, match="a quote that never ends"):
+        next(iter(sources.unpacked(broken)))[1]()
+
+
+def test_addresses_of_files_are_read_as_browsers_write_them(tmp_path: Path) -> None:
+    folder = tmp_path / "a b#c"
+    for address in (folder.as_uri(), folder.as_uri().replace("file://", "file://localhost")):
+        assert sources.place(address) == folder
+    elsewhere = sources.place("file://elsewhere/a.png")
+    assert isinstance(elsewhere, sources.Unlisted) and str(elsewhere) == "file://elsewhere/a.png"
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, from util-linux, to be no root")
+def test_a_closed_folder_is_a_refusal_and_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "a.png").write_bytes(b"a")
+    (tmp_path / "z.png").write_bytes(b"z")
+    (tmp_path / "closed").chmod(0)
+    code = (
+        "import sys; from pathlib import Path; from model.files import sources\n"
+        "for name in sys.argv[1:]:\n"
+        "    for path in sources.files(Path(name)):\n"
+        "        for shown, load in sources.unpacked(path):\n"
+        "            try:\n                print(shown, load())\n"
+        "            except sources.Unreadable as error:\n                print(shown, error)\n"
+    )
+    powerless = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    command = [*powerless, sys.executable, "-c", code, str(tmp_path), str(tmp_path / "closed" / "a.png")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (tmp_path / "closed").chmod(0o700)
+    listed, closed, direct = run.stdout.splitlines()
+    assert listed == f"{tmp_path}/z.png b'z'"
+    assert closed == f"{tmp_path}/closed The folder can't be opened (Permission denied): check who may read it."
+    assert direct == f"{tmp_path}/closed/a.png The file can't be opened (Permission denied): check who may read it."

@@ -21,7 +21,7 @@ import ray.data
 
 from model.cli.ray.block_reader import BlockReader, Job
 from model.cli.ray.parts import Done, Parts, PartsError, name
-from model.files.sources import Place
+from model.files.sources import Listed
 from model.reading.card import Card
 
 __all__ = ["BLOCK", "EngineError", "Job", "Outcome", "read"]
@@ -76,7 +76,7 @@ class Outcome:
         return told if self.rows or self.unfinished else "There are no files in what you named."
 
 
-def read(files: Iterable[Place], card: Card, job: Job) -> Outcome:
+def read(files: Iterable[Listed], card: Card, job: Job) -> Outcome:
     """Read files on a Ray cluster: the one that RAY_ADDRESS names or that this machine belongs to, or a new one here.
 
     Each actor has a processor, and a bundle with one thread. An actor that is killed is started again, and its block
@@ -119,7 +119,7 @@ def read(files: Iterable[Place], card: Card, job: Job) -> Outcome:
         ray.shutdown()
 
 
-def _absolute(place: Place) -> str:
+def _absolute(place: Listed) -> str:
     """The workers' current folder is another."""
     return str(place.absolute() if isinstance(place, Path) else place)
 
