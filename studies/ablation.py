@@ -16,8 +16,8 @@ from model.evaluation import extras
 from model.evaluation.metrics import auc_of, row
 from model.training import calibration, config, dataset, fit, network
 from model.training.batches import squash
+from model.training.config import Settings
 from model.training.manifest import EXTERNAL_SOURCES
-from model.training.settings import Settings
 
 # Small enough for all rows to fit into an hour on two cores; the shipped run's choices otherwise.
 BASE = Settings(
@@ -108,7 +108,7 @@ def train_and_measure(variant: Variant, data: Path, folder: Path) -> list[dict[s
             rows: list[dict[str, Any]] = kept["rows"]
             return rows
     plan = config.Plan(str(data), (), variant.hold_out)
-    checked = config.load(plan, variant.settings, folder)
+    checked = dataset.load(plan, variant.settings, folder)
     config.write(folder, plan, variant.settings)
     weights = fit.fit(checked, variant.settings, folder)
     own = variant.settings
@@ -124,7 +124,7 @@ def _plain(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _auc(model: keras.Model, data: dataset.Checked, source: str, size: int) -> list[dict[str, Any]]:
+def _auc(model: keras.Model, data: dataset.Dataset, source: str, size: int) -> list[dict[str, Any]]:
     """One AUC of a source's pictures that this variant did not learn from."""
     split = {"siim": "validation"}.get(source, "external")
     if not len(data.indices(split, source)):

@@ -65,7 +65,7 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     import keras
 
     from model.training import card, dataset, export, manifest, network
-    from model.training.settings import Settings
+    from model.training.config import Settings
 
     found = manifest.select(manifest.find_records(drawn_folder))
     data = dataset.check(found, size=64, seed=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.evaluation import extras
-from model.training.history import read_history
+from model.training.callbacks import read_history
 
 TEXT = [
     "Networks that were trained at full size and compared with the one that ships, which is the first row. Validation "

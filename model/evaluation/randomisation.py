@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from model.evaluation import extras
-from model.training import config, network
+from model.training import config, dataset, network
 from model.training.export import read_pictures
 
 PICTURES = 24
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/evidence"), help="folder of randomisation.json")
     options = parser.parse_args(arguments)
     plan, settings = config.read(options.run)
-    data = config.load(plan, settings, options.run)
+    data = dataset.load(plan, settings, options.run)
     model = network.build(settings.arch, len(data.classes), settings.image_size, harmonise=settings.harmonise)
     model.load_weights(options.run / network.WHOLE_SUFFIX)
     network.centre_head(model)

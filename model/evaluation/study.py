@@ -13,7 +13,7 @@ import numpy as np
 from model.evaluation.passes import Found, Passes
 from model.reading import bundle as shipped
 from model.training import calibration, dataset
-from model.training.config import SPARE
+from model.training.dataset import DECODE_SCALE
 from model.training.export import read_pictures
 from model.training.manifest import find_records, select
 
@@ -78,7 +78,7 @@ class Study:
     """
 
     bundle: shipped.Bundle
-    data: dataset.Checked
+    data: dataset.Dataset
     passes: Passes
     folder: Path
     quick: bool = False
@@ -182,7 +182,7 @@ def load(bundle: Path, manifest: Path, cache: Path, *, quick: bool = False) -> S
     held_out = sorted({r.source for r in records} - set(learned))
     chosen = select(records, sources=learned, hold_out=held_out, unlabelled=True)
     settings = training["settings"]
-    size = round(settings["image_size"] * SPARE)
+    size = round(settings["image_size"] * DECODE_SCALE)
     data = dataset.check(chosen, size=size, seed=settings["seed"], cache=cache)
     if data.classes != network.card.classes:
         raise EvidenceError(
@@ -193,7 +193,7 @@ def load(bundle: Path, manifest: Path, cache: Path, *, quick: bool = False) -> S
     return Study(network, data, Passes(network, cache / "evidence"), manifest.parent, quick)
 
 
-def _refuse_other_split(data: dataset.Checked, sources: Sequence[dict[str, Any]]) -> None:
+def _refuse_other_split(data: dataset.Dataset, sources: Sequence[dict[str, Any]]) -> None:
     """Stop before pictures that were trained on are called test pictures."""
     for source in sources:
         own = Counter(r.split for r in data.records if r.source == source["source"])

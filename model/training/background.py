@@ -32,7 +32,7 @@ def find_lungs(pictures: np.ndarray) -> np.ndarray:
     """
     segmenter = bundle.load().segmenter
     if segmenter is None:
-        raise BundleError("The bundle that ships has no lung network: add one with python train.py equip.")
+        raise BundleError("The bundle that ships has no lung network: add one with `python train.py add-auxiliary`.")
     reach = 2 * round(WIDENED * SIDE) + 1
     round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     found = np.full((len(pictures), SIDE, SIDE), 255, np.uint8)

@@ -16,19 +16,19 @@ import tensorflow as tf
 
 from model.training import background
 from model.training.augment import augment
-from model.training.dataset import Checked
+from model.training.config import Settings
+from model.training.dataset import Dataset
 from model.training.manifest import is_positive
-from model.training.settings import Settings
 
-# Of SIIM's pictures without a label: the appearance says "not negative", and leans to one class or the other (the
-# RSNA consensus on reporting COVID-19: Simpson et al. 2020). Our estimates, not counts; they also give the network
-# lungs of that source that are neither normal nor typical, or it would learn that the source has no third class.
+# For SIIM's images without a label: the appearance is not negative and suggests one class more than the other (RSNA
+# consensus on reporting COVID-19: Simpson et al. 2020). Estimates, not counts. They also show the network lungs of that
+# source that are neither normal nor typical; otherwise it would learn that the source has two classes only.
 SOFT_TARGETS = {
     "indeterminate": {"covid": 0.7, "other": 0.1, "normal": 0.2},
     "atypical": {"covid": 0.35, "other": 0.45, "normal": 0.2},
 }
 
-# Instead of a target: the class is no choice for this picture (`fitting.cross_entropy`).
+# Instead of a target: the loss does not compare this class (`fit.cross_entropy`).
 LEFT_OUT = -1.0
 
 
@@ -36,22 +36,22 @@ LEFT_OUT = -1.0
 class Batches:
     """Training batches that a resumed run sees exactly as one that was never interrupted.
 
-    A picture's augmentation depends on (seed, epoch, position) alone.
+    The augmentation of an image depends on (seed, epoch, position) alone.
 
     Attributes:
         pictures: (N, S, S) uint8.
         targets: (N, C) float32 distributions over the classes.
         weights: (N,) float32.
         settings: of the run.
-        own: (N, C) bool, the classes that each picture's source has; needed for `settings.within` alone.
-        lungs: (N, s, s) uint8 as `background.find_lungs` gives them; needed for a changed background alone.
+        source_classes: (N, C) bool, the classes of each image's source; only `settings.within` needs it.
+        lungs: (N, s, s) uint8 as `background.find_lungs` returns them; only a changed background needs it.
     """
 
     pictures: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
     settings: Settings
-    own: np.ndarray | None = None
+    source_classes: np.ndarray | None = None
     lungs: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class Batches:
         """Endless batches from an epoch on: pictures (B, s, s, 1), targets (B, C), weights (B,)."""
 
         def generate() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-            # Half the cores: the other half is worth more to the network.
+            # Half of the cores: the network needs the others.
             with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as threads:
                 for epoch in itertools.count(first_epoch):
                     yield from self._epoch(epoch, threads)
@@ -95,24 +95,24 @@ class Batches:
             yield parts[0], parts[1], parts[2]
 
     def _picture(self, i: int, epoch: int) -> np.ndarray:
-        """A picture, its background changed by chance."""
+        """An image, its background changed with the probability of the augmentation."""
         rng = np.random.default_rng([self.settings.seed, epoch, i, 2])
         if self.lungs is None or rng.random() >= self.settings.augmentation.background:
             return self.pictures[i]
         return background.change(self.pictures[i], self.lungs[i], self.pictures[rng.integers(len(self.pictures))], rng)
 
     def _targets(self, chosen: np.ndarray, epoch: int, index: int) -> np.ndarray:
-        """The targets of a batch; by chance -1 for the classes that a picture's source has not."""
+        """The targets of a batch; with probability `within`, LEFT_OUT for the classes that a source does not have."""
         targets = self.targets[chosen]
-        if self.own is None or not self.settings.within:
+        if self.source_classes is None or not self.settings.within:
             return targets
         narrowed = np.random.default_rng([self.settings.seed, epoch, index, 3]).random(len(chosen))
-        allowed = self.own[chosen] | (narrowed >= self.settings.within)[:, None]
+        allowed = self.source_classes[chosen] | (narrowed >= self.settings.within)[:, None]
         within = np.where(allowed, targets, 0)
         return np.where(allowed, within / within.sum(axis=1, keepdims=True), LEFT_OUT).astype(np.float32)
 
 
-def make_targets(data: Checked, indices: np.ndarray, settings: Settings) -> np.ndarray:
+def make_targets(data: Dataset, indices: np.ndarray, settings: Settings) -> np.ndarray:
     """Smoothed one-hot targets, (n, C) float32."""
     classes = len(data.classes)
     targets = np.eye(classes, dtype=np.float32)[data.labels(indices)]
@@ -126,32 +126,32 @@ def make_targets(data: Checked, indices: np.ndarray, settings: Settings) -> np.n
     return targets * (1 - smoothing) + smoothing / classes
 
 
-def own_classes(data: Checked, indices: np.ndarray) -> np.ndarray:
+def source_classes(data: Dataset, indices: np.ndarray) -> np.ndarray:
     """Which classes each record's source has in the training split, (n, C) bool.
 
-    All where the source has one class only or the record has no label: there is nothing to choose between within it.
+    All classes where the source has one class only or the record has no label: there is nothing to compare within it.
     """
-    found: dict[str, set[str]] = {}
+    classes: dict[str, set[str]] = {}
     for i in data.indices("train"):
-        found.setdefault(data.records[i].source, set()).add(data.records[i].label)
+        classes.setdefault(data.records[i].source, set()).add(data.records[i].label)
     rows = np.ones((len(indices), len(data.classes)), bool)
     for row, i in zip(rows, indices, strict=True):
-        own = found.get(data.records[i].source, set())
-        if data.records[i].label and len(own) > 1:
-            row[:] = [label in own for label in data.classes]
+        labels = classes.get(data.records[i].source, set())
+        if data.records[i].label and len(labels) > 1:
+            row[:] = [label in labels for label in data.classes]
     return rows
 
 
-def make_soft_targets(data: Checked, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Targets of pictures without a label, from their findings.
+def make_soft_targets(data: Dataset, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of images without a label, from their findings.
 
     Args:
-        data: the pictures.
-        indices: (n,) positions of pictures without a label.
+        data: the images.
+        indices: (n,) positions of images without a label.
 
     Returns:
-        (m,) the positions whose finding `SOFT_TARGETS` knows, and (m, C) float32 distributions over the classes. None
-        where a class is neither COVID-19, nor normal, nor other.
+        (m,) the positions whose finding is in `SOFT_TARGETS`, and (m, C) float32 distributions over the classes;
+        empty unless the classes are COVID-19, normal and other.
     """
     kinds = ["covid" if is_positive(name) else name.lower() for name in data.classes]
     if set(kinds) != {"covid", "normal", "other"}:
@@ -161,11 +161,15 @@ def make_soft_targets(data: Checked, indices: np.ndarray) -> tuple[np.ndarray, n
     return np.array(known, int), np.array(rows, np.float32).reshape(-1, len(kinds))
 
 
-def make_weights(data: Checked, indices: np.ndarray, balance: str) -> np.ndarray:
-    """Weights of pictures, (n,) float32 with mean 1.
+def make_weights(data: Dataset, indices: np.ndarray, balance: str) -> np.ndarray:
+    """Weights of images, (n,) float32 with mean 1.
 
-    "class": every class weighs the same. "source": every class weighs the same, and inside a class every source
-    weighs by the square root of its size, so that a large hospital does not drown a small one.
+    Args:
+        data: the images.
+        indices: (n,) positions.
+        balance: "class": every class weighs the same. "source": every class weighs the same, and in a class every
+            source weighs by the square root of its size, so that a large hospital does not outweigh the small ones.
+            "none": all weigh the same.
     """
     keys = [(data.records[i].label, data.records[i].source) for i in indices]
     weights = np.ones(len(keys))
@@ -180,6 +184,5 @@ def make_weights(data: Checked, indices: np.ndarray, balance: str) -> np.ndarray
 
 
 def squash(pictures: np.ndarray, size: int) -> np.ndarray:
-    """Squash (N, S, S) uint8 pictures to (N, size, size, 1) uint8, as the network takes them."""
-    small = [cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in pictures]
-    return np.stack(small)[..., None]
+    """Resize (N, S, S) uint8 images to (N, size, size, 1) uint8, the network's input."""
+    return np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in pictures])[..., None]

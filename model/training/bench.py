@@ -14,13 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from model.training import flops, network, precision
+from model.training import distributed, flops, network
 from model.training.background import SIDE
 from model.training.batches import Batches
-from model.training.config import SPARE
-from model.training.dataset import Checked
-from model.training.fit import compile_model, make_material
-from model.training.settings import Settings
+from model.training.config import Settings, TrainingError
+from model.training.dataset import DECODE_SCALE, Dataset
+from model.training.fit import compile_model, make_batches
 
 # Batches before the measurement: the first one traces the graph, the second may still fill caches.
 WARM = 2
@@ -31,7 +30,7 @@ CLASSES = 3
 
 
 def run(
-    data: Checked | None, settings: Settings, *, steps: int, profile: Path | None = None, out: Path
+    data: Dataset | None, settings: Settings, *, steps: int, profile: Path | None = None, out: Path
 ) -> dict[str, Any]:
     """Measure the training step in float32 and in the precision that training would choose here.
 
@@ -46,18 +45,18 @@ def run(
         What was written.
 
     Raises:
-        ValueError: no steps.
+        TrainingError: no steps.
     """
     if steps < 1:
-        raise ValueError(f"--steps {steps} measures nothing: give 1 or more.")
+        raise TrainingError(f"--steps {steps} measures nothing: give 1 or more.")
     from benchmarks.machine import describe
 
     machine = describe()
-    said = precision.choose_device()
+    said = distributed.choose_precision()
     chosen = keras.mixed_precision.global_policy().name
     print(said, flush=True)
     wanted = settings.batch_size * (WARM + AHEAD + steps)
-    batches = draw(settings, wanted) if data is None else make_material(sample(data, wanted, settings.seed), settings)
+    batches = draw(settings, wanted) if data is None else make_batches(sample(data, wanted, settings.seed), settings)
     rows = []
     try:
         for policy in dict.fromkeys(["float32", chosen]):
@@ -134,14 +133,14 @@ def measure(batches: Batches, settings: Settings, steps: int, profile: Path | No
 def draw(settings: Settings, wanted: int) -> Batches:
     """Random pictures with random targets, as large as decoded ones, at most 256: the speed is the same."""
     rng = np.random.default_rng(settings.seed)
-    number, side = min(wanted, 256), round(settings.image_size * SPARE)
+    number, side = min(wanted, 256), round(settings.image_size * DECODE_SCALE)
     targets = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, number)]
     lungs = np.full((number, SIDE, SIDE), 255, np.uint8) if settings.augmentation.background else None
     pictures = rng.integers(0, 256, (number, side, side), np.uint8)
     return Batches(pictures, targets, np.ones(number, np.float32), settings, np.ones(targets.shape, bool), lungs)
 
 
-def sample(data: Checked, wanted: int, seed: int) -> Checked:
+def sample(data: Dataset, wanted: int, seed: int) -> Dataset:
     """At most so many of the pictures that are learnt from: those of the training split, drawn at random."""
     train = data.indices("train")
     chosen = np.sort(np.random.default_rng(seed).permutation(train)[:wanted])

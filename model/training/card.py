@@ -1,4 +1,4 @@
-"""The part of a bundle's card that is known before anything is measured: what it is, from what, for what."""
+"""The content of a bundle's card: what the network is, what it was trained on, and the measured figures."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from model.training.dataset import Checked
-from model.training.history import read_history
+from model.training import calibration
+from model.training.callbacks import read_history
+from model.training.config import Settings
+from model.training.dataset import Dataset
 from model.training.manifest import Record, is_positive
 from model.training.network import WHOLE_SUFFIX
-from model.training.settings import Settings
 
 INTENDED_USE = (
     "For research and education, not a medical device. Adults' frontal chest radiographs, read beside other evidence "
@@ -42,7 +44,7 @@ STARTING_WEIGHTS = {
 }
 
 
-def describe(data: Checked, settings: Settings, run: Path, model: keras.Model, version: str) -> dict:
+def describe(data: Dataset, settings: Settings, run: Path, model: keras.Model, version: str) -> dict:
     """The part of the card that is known before anything is measured."""
     classes = data.classes
     positive = next((c for c in classes if is_positive(c)), classes[-1])
@@ -73,7 +75,7 @@ def describe(data: Checked, settings: Settings, run: Path, model: keras.Model, v
     }
 
 
-def _sources(data: Checked) -> list[dict]:
+def _sources(data: Dataset) -> list[dict]:
     rows = []
     for source in sorted({r.source for r in data.records}):
         own = [r for r in data.records if r.source == source]
@@ -100,7 +102,7 @@ def _licences(records: list[Record]) -> str:
     return "; ".join([*stated, *([f"not stated for {unstated} pictures"] if unstated else [])])
 
 
-def _weights_licence(data: Checked) -> str:
+def _weights_licence(data: Dataset) -> str:
     learned = {r.licence for r in data.records if r.split == "train"}
     if any("non-commercial" in licence.lower() for licence in learned):
         return "Research and education, non-commercial: the licences of the training pictures demand it."
@@ -131,3 +133,65 @@ def _git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
+
+
+def measure(card: dict, data: Dataset, logits: dict[str, np.ndarray]) -> list[dict]:
+    """Measure each test source on its own, with intervals by patient.
+
+    AUC of the positive class against each other class; sensitivity and specificity at the default operating point.
+
+    Args:
+        card: calibrated.
+        data: the pictures.
+        logits: per split, (n, C) in the order of `data.indices(split)`.
+
+    Returns:
+        Rows for the card's "figures".
+    """
+    positive = data.classes.index(card["positive_class"])
+    threshold = card["operating_points"]["points"]["balanced"]["threshold"]
+    rows: list[dict] = []
+    for split in ("test", "external"):
+        chosen = data.indices(split)
+        scores = calibration.scores_of(logits[split], card["calibration"]["temperature"])[:, positive]
+        labels = data.labels(chosen)
+        sources = np.array([data.records[i].source for i in chosen])
+        groups = np.array([data.records[i].group for i in chosen])
+        for source in sorted(set(sources)):
+            here = sources == source
+            common = {
+                "set": f"{source} {'test split' if split == 'test' else '(never trained on)'}",
+                "source": source,
+                "role": "internal" if split == "test" else "external",
+            }
+            rows += _figures_of(common, labels[here], scores[here], groups[here], positive, threshold, data.classes)
+    return rows
+
+
+def _figures_of(
+    common: dict,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    groups: np.ndarray,
+    positive: int,
+    threshold: float,
+    classes: tuple[str, ...],
+) -> list[dict]:
+    name, source = classes[positive], common["source"]
+    ill = labels == positive
+    rows = []
+
+    def add(key: str, metric: str, what: str, chosen: np.ndarray, how: calibration.Metric) -> None:
+        value = calibration.estimate(how, ill[chosen], scores[chosen], groups[chosen])
+        rows.append({"id": f"{source}.{key}", **common, "metric": metric, "what": what} | value.as_json())
+
+    for other in sorted(set(labels.tolist()) - {positive}):
+        own, label = labels == other, classes[other]
+        if ill.any():
+            add(f"auc.{label}", "AUC", f"{name} against {label}", ill | own, calibration.auc)
+        rule = calibration.share_at_or_above(threshold, among=False)
+        add(f"specificity.{label}", "specificity", f"{label} not called {name}", own, rule)
+    if ill.any():
+        rule = calibration.share_at_or_above(threshold, among=True)
+        add("sensitivity", "sensitivity", f"{name} called {name}", ill, rule)
+    return rows

@@ -1,58 +1,159 @@
-"""A run's folder: which data and settings it was started with, so that resume and export need nothing else."""
+"""What a run was started with: its settings and its data, kept in the run's folder for resume and export."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from model.training import dataset
-from model.training.callbacks import FittingError
-from model.training.manifest import find_records, select
-from model.training.settings import Settings
+from model.training.augment import STRENGTHS, Augmentation
 
-# Larger than the network's input, so that augmentation can turn and zoom without losing detail.
-SPARE = 8 / 7
+
+class TrainingError(ValueError):
+    """Training can't start or go on; the message says why and what to do."""
+
+
+# What a resumed run may change: the rest decides the split, the network or the optimiser's state.
+RESUMABLE = ("epochs", "learning_rate", "weight_decay", "patience")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the result of a run; written to the run's folder and into the bundle's card.
+
+    Attributes:
+        arch, weights, harmonise: see `network.build`.
+        image_size: pixels a side of the network's input.
+        start_size, start_epochs: the first epochs may see smaller images, which is several times faster.
+        epochs: of the second stage, the `start_epochs` included.
+        head_epochs: of the first stage (on cached features: seconds).
+        batch_size, learning_rate, weight_decay, warmup: AdamW with a cosine schedule (Loshchilov and Hutter 2019).
+        first_stage: stages before conv<first_stage> keep their weights.
+        norms: train the BatchNorm layers of the trainable stages too.
+        smoothing: label smoothing (Szegedy et al. 2016); `noisy_smoothing` holds for `noisy_sources`, whose labels
+            were mined from reports.
+        balance: "class", "source" (every source and class weighs the same) or "none".
+        ema: momentum of the weights' moving average, which is validated and saved; 0 for none.
+        patience: epochs without a better validation loss before the run stops.
+        within: probability that the loss of an image only compares the classes that its source has, so that features
+            of the source do not predict the class; 0 for never. Not together with mixup.
+        mixup: strength of mixing pairs of images (Zhang et al. 2018); 0 for none.
+        soft_weight: weight of images without a label whose finding tells part of the answer
+            (`batches.SOFT_TARGETS`), against 1 for a labelled one; 0 leaves them out.
+        teacher: final weights of an earlier run with the same classes, whose scores are averaged into those targets.
+        strength: of the augmentation, a key of `augment.STRENGTHS`.
+        seed: of the split, the order and the augmentation.
+    """
+
+    arch: str = "resnet50"
+    weights: str | None = "imagenet"
+    image_size: int = 224
+    start_size: int = 128
+    start_epochs: int = 0
+    epochs: int = 12
+    head_epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    first_stage: int = 3
+    norms: bool = False
+    smoothing: float = 0.05
+    noisy_smoothing: float = 0.2
+    noisy_sources: tuple[str, ...] = ("nih",)
+    balance: str = "source"
+    ema: float = 0.99
+    patience: int = 6
+    harmonise: str = "standardise"
+    within: float = 0.0
+    mixup: float = 0.0
+    soft_weight: float = 0.5
+    teacher: str = ""
+    strength: str = "strong"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises:
+            TrainingError: see the message.
+        """
+        if self.strength not in STRENGTHS:
+            raise TrainingError(f"Unknown --strength {self.strength}: choose one of {', '.join(STRENGTHS)}.")
+        if self.within and self.mixup:
+            raise TrainingError(
+                "--within and --mixup do not go together: a mixed image has two sources. Leave one out."
+            )
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """The augmentation of this strength."""
+        return STRENGTHS[self.strength]
+
+    def size_in(self, epoch: int) -> int:
+        """Pixels a side of the images in an epoch (counted from 0)."""
+        return self.start_size if epoch < self.start_epochs else self.image_size
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> Settings:
+        """Read what `write` wrote."""
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw["noisy_sources"] = tuple(raw["noisy_sources"])
+        return Settings(**raw)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which data a run uses: the path, the sources trained on (empty: all) and those for external testing alone."""
+    """Which data a run uses: the path, the sources trained on (empty: all) and those for external testing only."""
 
     data: str
     sources: tuple[str, ...] = ()
     hold_out: tuple[str, ...] = ()
 
 
-def load(plan: Plan, settings: Settings, run: Path) -> dataset.Checked:
-    """Find, decode, check and split the pictures of a plan; decoded ones are cached beside the run.
-
-    Raises:
-        DatasetError: see `records.find_records`, `records.select` and `dataset.check`.
-    """
-    records = find_records(Path(plan.data))
-    # Pictures without a label always, though only a run with a teacher learns from them: they may tie two patients
-    # together, and the split must not depend on the settings.
-    chosen = select(records, sources=plan.sources, hold_out=plan.hold_out, unlabelled=True)
-    size = round(settings.image_size * SPARE)
-    return dataset.check(chosen, size=size, seed=settings.seed, cache=run.parent / "cache")
-
-
 def write(run: Path, plan: Plan, settings: Settings) -> None:
-    """Keep the plan and the settings in the run's folder."""
+    """Write the plan and the settings into the run's folder."""
     run.mkdir(parents=True, exist_ok=True)
     settings.write(run / "settings.json")
     (run / "plan.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
 
 
 def read(run: Path) -> tuple[Plan, Settings]:
-    """Read what `write` kept.
+    """Read what `write` wrote.
 
     Raises:
-        FittingError: the folder holds no run.
+        TrainingError: the folder holds no run.
     """
     if not (run / "plan.json").exists() or not (run / "settings.json").exists():
-        raise FittingError(f"{run} holds no run: give the folder that an earlier training wrote with --run.")
+        raise TrainingError(f"{run} holds no run: give the folder that an earlier training wrote with --run.")
     raw = json.loads((run / "plan.json").read_text(encoding="utf-8"))
     plan = Plan(raw["data"], tuple(raw["sources"]), tuple(raw["hold_out"]))
     return plan, Settings.read(run / "settings.json")
+
+
+def resume(run: Path, data: Path | None, changes: dict[str, Any]) -> tuple[Plan, Settings]:
+    """The plan and settings with which a run goes on.
+
+    Args:
+        run: its folder.
+        data: the data that were named again; None if they were not.
+        changes: settings that were given; those in `RESUMABLE` replace the run's, the others have to be equal.
+
+    Raises:
+        TrainingError: the folder holds no run, or something was given that would make it another run.
+    """
+    plan, settings = read(run)
+    if data is not None and data.resolve() != Path(plan.data).resolve():
+        raise TrainingError(f"{run} was started with --data {plan.data}: leave --data out, or start a new --run.")
+    for name, value in changes.items():
+        if name not in RESUMABLE and value != getattr(settings, name):
+            raise TrainingError(
+                f"--{name.replace('_', '-')} of {run} is {getattr(settings, name)} and can't change while it resumes: "
+                "leave it out, or start a new --run."
+            )
+    return plan, replace(settings, **changes)

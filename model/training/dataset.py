@@ -16,8 +16,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
 from model.reading.radiograph import Unreadable, decode
-from model.training.manifest import DatasetError, Record, order_classes
+from model.training.config import Plan, Settings
+from model.training.manifest import DatasetError, Record, find_records, order_classes, select
 
+# Larger than the network's input, so that augmentation can rotate and zoom without losing detail.
+DECODE_SCALE = 8 / 7
 # One part in seven (14 %) each for validation and test leaves 71 % to learn from.
 FOLDS = 7
 HASH_SIZE = 16
@@ -28,7 +31,7 @@ FEWEST_PICTURES = 20
 
 
 @dataclass(frozen=True)
-class Checked:
+class Dataset:
     """What `check` found: the usable records, each with its split, and what is worth saying.
 
     Attributes:
@@ -72,7 +75,21 @@ class Checked:
         return "\n".join(lines)
 
 
-def check(records: Sequence[Record], *, size: int, seed: int, cache: Path | None = None) -> Checked:
+def load(plan: Plan, settings: Settings, run: Path) -> Dataset:
+    """Find, decode, check and split the images of a run; decoded ones are cached beside its folder.
+
+    Raises:
+        DatasetError: see `manifest.find_records`, `manifest.select` and `check`.
+    """
+    records = find_records(Path(plan.data))
+    # With the unlabelled ones, though few runs learn from them: they may connect two patients, and the split must not
+    # depend on the settings.
+    chosen = select(records, sources=plan.sources, hold_out=plan.hold_out, unlabelled=True)
+    size = round(settings.image_size * DECODE_SCALE)
+    return check(chosen, size=size, seed=settings.seed, cache=run.parent / "cache")
+
+
+def check(records: Sequence[Record], *, size: int, seed: int, cache: Path | None = None) -> Dataset:
     """Decode every picture once, find copies, and split by groups.
 
     Args:
@@ -99,7 +116,7 @@ def check(records: Sequence[Record], *, size: int, seed: int, cache: Path | None
     done = tuple(replace(r, split=s, group=g) for r, s, g in zip(kept, splits, groups, strict=True))
     # An external label that training does not know can't be scored.
     known = [i for i, r in enumerate(done) if r.label in classes or r.split in ("unlabelled",)]
-    return Checked(tuple(done[i] for i in known), pictures[known], classes, unreadable, duplicates)
+    return Dataset(tuple(done[i] for i in known), pictures[known], classes, unreadable, duplicates)
 
 
 def _refuse_small_classes(records: Sequence[Record], groups: Sequence[str], classes: Sequence[str]) -> None:

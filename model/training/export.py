@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from model.reading import bundle as shipped
 from model.reading.radiograph import decode
-from model.training import calibration, card_figures, config, network
+from model.training import calibration, config, dataset, network
 from model.training import card as bundle_card
 from model.training.batches import make_weights
-from model.training.dataset import Checked
+from model.training.dataset import Dataset
 from model.training.gradcam import gradcam
 from model.training.quantize import choose, int8
 
@@ -26,7 +26,7 @@ COMPARED = 128
 ABSTAIN = 0.185
 
 
-class ExportError(RuntimeError):
+class ExportError(config.TrainingError):
     """The bundle can't be made; the message says why in a sentence."""
 
 
@@ -44,13 +44,13 @@ def export_run(run: Path, out: Path, *, weights: Path | None = None, version: st
 
     Raises:
         ExportError: there are no weights, or the exported file does not do what Keras does.
-        DatasetError, FittingError: the run's data or settings are gone.
+        DatasetError, TrainingError: the run's data or settings are gone.
     """
     plan, settings = config.read(run)
     weights = weights or run / "final.weights.h5"
     if not weights.exists():
         raise ExportError(f"{weights} does not exist: train first, or name a weights file of the run.")
-    data = config.load(plan, settings, run)
+    data = dataset.load(plan, settings, run)
     keras.mixed_precision.set_global_policy("float32")
     model = network.build(settings.arch, len(data.classes), settings.image_size, harmonise=settings.harmonise)
     model.load_weights(weights)
@@ -58,7 +58,7 @@ def export_run(run: Path, out: Path, *, weights: Path | None = None, version: st
     return write_bundle(model, card, data, out)
 
 
-def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Path:
+def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Path:
     """Convert, verify, calibrate and measure a network, and write the bundle.
 
     Args:
@@ -95,7 +95,7 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
         for split in ("test", "external"):
             logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), size))
         _calibrate(card, data, logits["validation"])
-        card["figures"] = card_figures.measure(card, data, logits)
+        card["figures"] = bundle_card.measure(card, data, logits)
         seal(card, staged)
         shipped.load(staged)
         swap(staged, out)
@@ -109,7 +109,7 @@ def write_bundle(model: keras.Model, card: dict, data: Checked, out: Path) -> Pa
     return out
 
 
-def read_pictures(data: Checked, indices: np.ndarray, size: int) -> np.ndarray:
+def read_pictures(data: Dataset, indices: np.ndarray, size: int) -> np.ndarray:
     """Decode files exactly as the reader does (not through the training cache): (n, size, size, 1) float32."""
     if not len(indices):
         return np.zeros((0, size, size, 1), np.float32)
@@ -122,7 +122,7 @@ def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, len(bundle.card.classes)))
 
 
-def _choose_form(model: keras.Model, staged: Path, card: dict, data: Checked, validation: np.ndarray) -> choose.Found:
+def _choose_form(model: keras.Model, staged: Path, card: dict, data: Dataset, validation: np.ndarray) -> choose.Found:
     """Write the form that is shipped; `model` may end with rounded kernels."""
 
     def write(content: bytes) -> shipped.Bundle:
@@ -144,7 +144,7 @@ def _choose_form(model: keras.Model, staged: Path, card: dict, data: Checked, va
     return found
 
 
-def _judged_by(data: Checked) -> tuple[np.ndarray, np.ndarray]:
+def _judged_by(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Labels and weights of the validation pictures, as calibration uses them."""
     chosen = data.indices("validation")
     return data.labels(chosen), make_weights(data, chosen, "source").astype(float)
@@ -174,7 +174,7 @@ def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarr
     }
 
 
-def _calibrate(card: dict, data: Checked, logits: np.ndarray) -> None:
+def _calibrate(card: dict, data: Dataset, logits: np.ndarray) -> None:
     chosen = data.indices("validation")
     groups = [data.records[i].group for i in chosen]
     labels, weights = _judged_by(data)

@@ -1,4 +1,4 @@
-"""Two-stage fine-tuning: first the head on cached features, then the network; resumable after any interruption."""
+"""Two-stage fine-tuning: first the head on cached features, then the network; a run can be resumed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from model.training import network
-from model.training.all_reduce import SharedAdamW
+from model.training.all_reduce import AllReduceAdamW
 from model.training.background import find_lungs
-from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, own_classes, squash
-from model.training.callbacks import FittingError, Keeper
-from model.training.dataset import Checked
-from model.training.distributed import ALONE, Devices
-from model.training.history import read_history
-from model.training.settings import Settings
+from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, source_classes, squash
+from model.training.callbacks import CHECKPOINT, WEIGHTS, RunCallback, read_history
+from model.training.config import Settings, TrainingError
+from model.training.dataset import Dataset
+from model.training.distributed import SINGLE_DEVICE, Devices
 
 
-def fit_head(model: keras.Model, data: Checked, train: np.ndarray, settings: Settings) -> float:
+def fit_head(model: keras.Model, data: Dataset, train: np.ndarray, settings: Settings) -> float:
     """First stage: fit the Dense head alone, on features that are computed once.
 
     Args:
         model: as `network.build` returns it; its head is changed in place.
-        data: the pictures.
+        data: the images.
         train: positions of the training records.
         settings: of the run.
 
@@ -58,92 +57,92 @@ def fit_head(model: keras.Model, data: Checked, train: np.ndarray, settings: Set
 
 
 def fit(
-    data: Checked,
+    data: Dataset,
     settings: Settings,
     run: Path,
     *,
     resume: bool = False,
     tensorboard: bool = False,
-    devices: Devices = ALONE,
+    devices: Devices = SINGLE_DEVICE,
 ) -> Path:
-    """Fine-tune, writing a checkpoint, the history and the best weights into a run's folder after every epoch.
+    """Fine-tune; after every epoch, write a checkpoint, the history and the best weights into the run's folder.
 
     Args:
         data: as `dataset.check` returns it.
         settings: of the run.
         run: its folder.
         resume: go on from the folder's checkpoint. The order and augmentation of every epoch depend on the seed and
-            the epoch alone, and the optimiser's state is in the checkpoint, so the result is that of an uninterrupted
-            run up to the rounding of multi-threaded sums.
+            the epoch alone, and the optimiser's state is in the checkpoint: with the same settings, the result is
+            that of an uninterrupted run up to the rounding of multi-threaded sums. The settings in
+            `config.RESUMABLE` may have changed; the schedule is then that of the new ones.
         tensorboard: write logs for TensorBoard too.
-        devices: what every batch is shared among; the loss is that of one device up to rounding, so a run may be
+        devices: the devices that share every batch; the loss is that of one device up to rounding, so a run may be
             resumed on others.
 
     Returns:
         The path of the final weights: those of the best epoch, as they were validated, rounded to the int8 grid.
 
     Raises:
-        FittingError: the loss is no number any more, or there is nothing to resume.
-        DeviceError: the devices can't share the batches equally, or another process of the training is gone.
+        TrainingError: the loss is not finite any more, or there is nothing to resume.
+        DeviceError: the devices can't share the batches equally, or another process of the training has ended.
     """
-    devices.refuse(settings.batch_size, settings.norms)
+    devices.check(settings.batch_size, settings.norms)
     run.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(settings.seed)
     train, validation = data.indices("train"), data.indices("validation")
-    checkpoint = run / "checkpoint.keras"
+    checkpoint = run / CHECKPOINT
     history = read_history(run) if resume else []
-    batches = make_material(data, settings)
+    batches = make_batches(data, settings)
     if resume and checkpoint.exists():
         with devices.scope():
             model = keras.saving.load_model(checkpoint)
-            if devices.count > 1:
-                compile_again(model, settings, len(batches), devices)
+            recompile(model, settings, len(batches), devices)
         # The checkpoint is written before the history, so a kill between the two leaves one row too few.
         history = history[: int(model.optimizer.iterations.numpy()) // len(batches)]
     else:
         if resume:
-            raise FittingError(f"There is no checkpoint in {run} to resume: start without --resume.")
+            raise TrainingError(f"There is no checkpoint in {run} to resume: start without --resume.")
         start = (settings.arch, len(data.classes), None)
         model = network.build(*start, settings.weights, settings.harmonise)
         loss = fit_head(model, data, train, settings)
         print(f"first stage: the head alone, training loss {loss:.4f}", flush=True)
-        model = devices.spread(model, lambda: network.build(*start, None, settings.harmonise))
+        model = devices.replicate(model, lambda: network.build(*start, None, settings.harmonise))
         network.freeze_below(model, settings.first_stage, settings.norms)
         compile_model(model, settings, len(batches), devices)
-    held_back = (
+    validation_data = (
         squash(data.pictures[validation], settings.image_size),
         np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)],
         make_weights(data, validation, settings.balance),
     )
-    callbacks: list[keras.callbacks.Callback] = [Keeper(run, settings, len(batches), history, devices)]
+    callbacks: list[keras.callbacks.Callback] = [RunCallback(run, settings, len(batches), history, devices)]
     if tensorboard and devices.chief:
         callbacks.append(keras.callbacks.TensorBoard(run / "tensorboard"))
-    with devices.telling_of_lost_processes():
+    with devices.explain_connection_errors():
         model.fit(
-            devices.share(batches.stream(len(history))),
+            devices.shard(batches.stream(len(history))),
             steps_per_epoch=len(batches),
-            validation_data=held_back,
+            validation_data=validation_data,
             validation_batch_size=devices.validation_batch(len(validation)),
             epochs=settings.epochs,
             initial_epoch=len(history),
             callbacks=callbacks,
             verbose=("auto" if os.isatty(1) else 2) if devices.chief else 0,
         )
-    return run / "final.weights.h5"
+    return run / WEIGHTS
 
 
-def compile_model(model: keras.Model, settings: Settings, steps: int, devices: Devices = ALONE) -> None:
-    """Give the network the optimiser, the loss and the compiler that it is trained with.
+def compile_model(model: keras.Model, settings: Settings, steps: int, devices: Devices = SINGLE_DEVICE) -> None:
+    """Compile the network with the optimiser and the loss of a run.
 
     Args:
         model: as `network.freeze_below` leaves it.
         settings: of the run.
         steps: batches an epoch.
-        devices: what every batch is shared among.
+        devices: the devices that share every batch.
     """
     with devices.scope():
         model.compile(
-            _optimizer(settings, steps, SharedAdamW if devices.count > 1 else keras.optimizers.AdamW),
+            _optimizer(settings, steps, AllReduceAdamW if devices.count > 1 else keras.optimizers.AdamW),
             cross_entropy,
             metrics=["accuracy"],
             # XLA can't compile a step that several devices share.
@@ -151,14 +150,14 @@ def compile_model(model: keras.Model, settings: Settings, steps: int, devices: D
         )
 
 
-def compile_again(model: keras.Model, settings: Settings, steps: int, devices: Devices) -> None:
-    """Take over a checkpoint that may have been written on one device: same state, a shared step.
+def recompile(model: keras.Model, settings: Settings, steps: int, devices: Devices) -> None:
+    """Compile a loaded checkpoint for these settings and devices; the optimiser's state stays.
 
     Args:
         model: as it was loaded; its optimiser is replaced.
-        settings: of the run.
+        settings: of the run, perhaps changed since the checkpoint was written.
         steps: batches an epoch.
-        devices: what every batch is shared among from now on.
+        devices: the devices that share every batch from now on.
     """
     state = [variable.numpy() for variable in model.optimizer.variables]
     compile_model(model, settings, steps, devices)
@@ -169,10 +168,10 @@ def compile_again(model: keras.Model, settings: Settings, steps: int, devices: D
 
 @keras.saving.register_keras_serializable("radiographs")
 def cross_entropy(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Cross-entropy over the classes that are a choice for a picture.
+    """Cross-entropy over the classes that are compared for an image.
 
     Args:
-        targets: (N, C) distributions over the classes; `batches.LEFT_OUT` for a class that is no choice.
+        targets: (N, C) distributions over the classes; `batches.LEFT_OUT` for a class that is not compared.
         logits: (N, C).
 
     Returns:
@@ -182,28 +181,36 @@ def cross_entropy(targets: keras.KerasTensor, logits: keras.KerasTensor) -> kera
     return keras.ops.categorical_crossentropy(keras.ops.maximum(targets, 0.0), logits, from_logits=True)
 
 
-def make_material(data: Checked, settings: Settings) -> Batches:
-    """The training split and what has a finding but no label, with what changes them."""
+def make_batches(data: Dataset, settings: Settings) -> Batches:
+    """Batches of the training split and of the images that have a finding but no label.
+
+    Args:
+        data: the images.
+        settings: of the run.
+
+    Returns:
+        The batches; with lung masks where the augmentation changes the background.
+    """
     chosen = data.indices("train")
     targets, weights = make_targets(data, chosen, settings), make_weights(data, chosen, settings.balance)
     unlabelled, soft = make_soft_targets(data, data.indices("unlabelled"))
     if settings.soft_weight and len(unlabelled):
-        print(f"{len(unlabelled)} pictures without a label have soft targets", flush=True)
+        print(f"{len(unlabelled)} images without a label have soft targets", flush=True)
         chosen = np.concatenate([chosen, unlabelled])
-        targets = np.concatenate([targets, _taught(data, unlabelled, soft, settings)]).astype(np.float32)
+        targets = np.concatenate([targets, _average_with_teacher(data, unlabelled, soft, settings)]).astype(np.float32)
         weights = np.concatenate([weights, np.full(len(unlabelled), settings.soft_weight, np.float32)])
     pictures = data.pictures[chosen]
     lungs = find_lungs(pictures) if settings.augmentation.background else None
-    return Batches(pictures, targets, weights, settings, own_classes(data, chosen), lungs)
+    return Batches(pictures, targets, weights, settings, source_classes(data, chosen), lungs)
 
 
-def _taught(data: Checked, unlabelled: np.ndarray, soft: np.ndarray, settings: Settings) -> np.ndarray:
+def _average_with_teacher(data: Dataset, unlabelled: np.ndarray, soft: np.ndarray, settings: Settings) -> np.ndarray:
     """Soft targets, averaged with the scores of a teacher if there is one."""
     if not settings.teacher:
         return soft
-    own = Settings.read(Path(settings.teacher).with_name("settings.json"))
-    teacher = network.build(own.arch, len(data.classes), own.image_size, settings.teacher, own.harmonise)
-    pictures = squash(data.pictures[unlabelled], own.image_size)
+    earlier = Settings.read(Path(settings.teacher).with_name("settings.json"))
+    teacher = network.build(earlier.arch, len(data.classes), earlier.image_size, settings.teacher, earlier.harmonise)
+    pictures = squash(data.pictures[unlabelled], earlier.image_size)
     return (soft + np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))) / 2
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from model.training.config import TrainingError
+
 PICTURE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".dicom"]) | {""}
 # The project's external test sets (DESIGN.md): never trained on, tuned on, or used for a threshold.
 EXTERNAL_SOURCES = ("cohen", "darkcovid", "radiography")
@@ -14,7 +16,7 @@ EXTERNAL_SOURCES = ("cohen", "darkcovid", "radiography")
 NOT_A_CLASS = frozenset({"", "not_chest_xray"})
 
 
-class DatasetError(ValueError):
+class DatasetError(TrainingError):
     """The data can't be trained on; the message says in a sentence what was found and what to do."""
 
 

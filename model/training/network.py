@@ -7,6 +7,8 @@ from pathlib import Path
 import keras
 from keras import ops
 
+from model.training.config import TrainingError
+
 BACKBONES = {
     "resnet50": keras.applications.ResNet50,
     "resnet101": keras.applications.ResNet101,
@@ -47,12 +49,12 @@ def build(
         A functional model: "image" (N, S, S, 1) float32 grey 0-255 -> (N, classes) float32 logits.
 
     Raises:
-        ValueError: an unknown `arch`, or a weights file that does not exist.
+        TrainingError: an unknown `arch`, or a weights file that does not exist.
     """
     if arch not in BACKBONES:
-        raise ValueError(f"Unknown --arch {arch}: choose one of {', '.join(BACKBONES)}.")
+        raise TrainingError(f"Unknown --arch {arch}: choose one of {', '.join(BACKBONES)}.")
     if weights not in (None, "imagenet") and not Path(str(weights)).is_file():
-        raise ValueError(f"The weights file {weights} does not exist: give a path, imagenet or none.")
+        raise TrainingError(f"The weights file {weights} does not exist: give a path, imagenet or none.")
     whole = weights is not None and Path(str(weights)).name.endswith(WHOLE_SUFFIX)
     image = keras.Input((image_size, image_size, 1), name="image", dtype="float32")
     backbone = BACKBONES[arch](
@@ -84,10 +86,10 @@ def normalise(image: keras.KerasTensor, harmonise: str = "standardise") -> keras
         (N, S, S, 3).
 
     Raises:
-        ValueError: another word.
+        TrainingError: another word.
     """
     if harmonise not in ("standardise", "equalise", "none"):
-        raise ValueError(f"Unknown --harmonise {harmonise}: choose standardise, equalise or none.")
+        raise TrainingError(f"Unknown --harmonise {harmonise}: choose standardise, equalise or none.")
     grey = equalise(image) if harmonise == "equalise" else image
     if harmonise != "none":
         mean = ops.mean(grey, axis=(1, 2, 3), keepdims=True)

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from model.reading.card import read_card
-from model.training import config, export, flops, network
+from model.training import config, dataset, export, flops, network
 from model.training.calibration import fit_temperature
 from model.training.quantize import convert
 from studies.engines import lite_forms
@@ -60,7 +60,7 @@ def main() -> None:
 def _pictures(run: Path, size: int, positive: int, files: Path) -> tuple[np.ndarray, dict[str, int]]:
     """Write pictures of the validation part with their labels; return those of the training part that calibrate."""
     plan, settings = config.read(run)
-    data = config.load(plan, settings, run)
+    data = dataset.load(plan, settings, run)
     normal = data.classes.index("normal")
     chosen = np.concatenate([data.indices("validation", SOURCE, data.classes[c]) for c in (normal, positive)])
     rng = np.random.default_rng(0)

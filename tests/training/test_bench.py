@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from model.training import bench, dataset, flops, manifest, network
-from model.training.settings import Settings
+from model.training.config import Settings
 from tests.conftest import ROOT
 
 

@@ -13,7 +13,7 @@ from model.training import dataset, manifest
 from tests.conftest import draw_chest
 
 
-def checked(folder: Path, **options: object) -> dataset.Checked:
+def checked(folder: Path, **options: object) -> dataset.Dataset:
     found = manifest.select(manifest.find_records(folder))
     return dataset.check(found, size=64, seed=1, **options)  # type: ignore[arg-type]
 

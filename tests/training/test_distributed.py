@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 
 from model.training import distributed, fit, network
-from model.training.all_reduce import DeviceError, SharedAdamW, find_processes
-from model.training.history import read_history
-from model.training.settings import Settings
+from model.training.all_reduce import AllReduceAdamW, DeviceError, read_tf_config
+from model.training.callbacks import read_history
+from model.training.config import Settings
 from tests.conftest import ROOT
 
-# train.py, but in float32 on every processor: in bfloat16 the rounding of a sum depends on how it is cut.
+# train.py, but in float32 on every CPU: in bfloat16 the rounding of a sum depends on how it is cut.
 FLOAT32 = (
-    "import sys, train; from model.training import hardware; "
-    "hardware._cpu_has_bfloat16 = lambda: False; sys.exit(train.main())"
+    "import sys, train; from model.training import distributed; "
+    "distributed.choose_precision = lambda several_devices=False: 'float32'; sys.exit(train.main())"
 )
 SMALL = ["--weights=none", "--image-size=32", "--epochs=3", "--batch-size=16", "--head-epochs=2", "--first-stage=4"]
 
@@ -117,8 +117,8 @@ def test_state_of_one_device_is_taken_over() -> None:
     x, y = rng.normal(size=(16, 8, 8, 1)).astype(np.float32), np.eye(2, dtype=np.float32)[np.arange(16) % 2]
     model.fit(x, y, 4, verbose=0)
     before = [variable.numpy() for variable in model.optimizer.variables]
-    fit.compile_again(model, settings, 4, distributed.Devices(processes=2))
-    assert isinstance(model.optimizer, SharedAdamW) and int(model.optimizer.iterations.numpy()) == 4
+    fit.recompile(model, settings, 4, distributed.Devices(processes=2))
+    assert isinstance(model.optimizer, AllReduceAdamW) and int(model.optimizer.iterations.numpy()) == 4
     after = [variable.numpy() for variable in model.optimizer.variables]
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
     # The second moments are positive after training: the state was no row of zeros.
@@ -126,7 +126,9 @@ def test_state_of_one_device_is_taken_over() -> None:
 
 
 def test_no_device_validates_with_nothing() -> None:
-    assert distributed.ALONE.validation_batch(1000) == 64 and distributed.ALONE.validation_batch(17) == 17
+    assert (
+        distributed.SINGLE_DEVICE.validation_batch(1000) == 64 and distributed.SINGLE_DEVICE.validation_batch(17) == 17
+    )
     for count in (2, 3, 8):
         several = distributed.Devices(strategy=SimpleNamespace(num_replicas_in_sync=count))
         for pictures in range(3 * count, 300):
@@ -142,21 +144,21 @@ def test_no_device_validates_with_nothing() -> None:
 def test_unusable_tf_config_is_a_sentence(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(DeviceError, match="It has to look like"):
-        find_processes()
+        read_tf_config()
 
 
 def test_what_can_not_be_shared_is_refused() -> None:
     three = distributed.Devices(processes=3)
     with pytest.raises(DeviceError, match="multiple of 3"):
-        three.refuse(32, norms=False)
+        three.check(32, norms=False)
     with pytest.raises(DeviceError, match="--norms"):
-        three.refuse(33, norms=True)
-    three.refuse(33, norms=False)
-    distributed.ALONE.refuse(31, norms=True)
+        three.check(33, norms=True)
+    three.check(33, norms=False)
+    distributed.SINGLE_DEVICE.check(31, norms=True)
 
 
 @pytest.mark.parametrize("wanted", ["0", "-1", "two", ""])
 def test_number_of_devices_is_checked(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(DeviceError, match="neither a number"):
-        distributed.choose(wanted)
+        distributed.choose_devices(wanted)

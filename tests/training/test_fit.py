@@ -16,9 +16,8 @@ import pytest
 
 from model.reading import bundle as shipped
 from model.training import background, batches, dataset, fit, manifest, network
-from model.training.callbacks import Keeper
-from model.training.history import read_history
-from model.training.settings import Settings
+from model.training.callbacks import RunCallback, read_history
+from model.training.config import Settings
 from tests.conftest import ROOT
 
 SMALL = [
@@ -109,7 +108,7 @@ def test_weights_balance_classes_and_sources(drawn_folder: Path) -> None:
         manifest.Record(Path("x"), source, label, str(i), split="train")
         for i, (source, label) in enumerate([("a", "normal")] * 90 + [("b", "normal")] * 10 + [("a", "covid19")] * 20)
     ]
-    data = dataset.Checked(tuple(made), np.zeros((120, 8, 8), np.uint8), ("normal", "covid19"), (), 0)
+    data = dataset.Dataset(tuple(made), np.zeros((120, 8, 8), np.uint8), ("normal", "covid19"), (), 0)
     weights = batches.make_weights(data, np.arange(120), "source")
     assert weights.mean() == pytest.approx(1)
     assert weights[:100].sum() == pytest.approx(weights[100:].sum(), rel=1e-4)
@@ -143,11 +142,11 @@ def test_findings_give_soft_targets_where_the_classes_are_known() -> None:
     found = [("atypical", ""), ("unheard of", ""), ("indeterminate", ""), ("typical", "covid19")]
     made = [manifest.Record(Path("x"), "siim", label, str(i), finding=f) for i, (f, label) in enumerate(found)]
     pictures = np.zeros((4, 8, 8), np.uint8)
-    data = dataset.Checked(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
+    data = dataset.Dataset(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
     chosen, soft = batches.make_soft_targets(data, np.arange(3))
     assert chosen.tolist() == [0, 2]
     assert np.allclose(soft.sum(axis=1), 1) and soft[0].argmax() == 1 and soft[1].argmax() == 2
-    two = dataset.Checked(tuple(made), pictures, ("normal", "covid19"), (), 0)
+    two = dataset.Dataset(tuple(made), pictures, ("normal", "covid19"), (), 0)
     assert batches.make_soft_targets(two, np.arange(3))[0].size == 0
 
 
@@ -160,7 +159,7 @@ def test_what_is_validated_and_kept_lies_on_the_grid_that_is_stored(tmp_path: Pa
     model.compile(averaging, keras.losses.MeanSquaredError(), metrics=["accuracy"])
     x, y = np.random.default_rng(0).normal(size=(2, 16, 8, 8, 1)).astype(np.float32), np.eye(2)[np.arange(16) % 2]
     settings = Settings(image_size=8, epochs=1, start_size=8)
-    keeper = Keeper(tmp_path, settings, 4, [])
+    keeper = RunCallback(tmp_path, settings, 4, [])
     history = model.fit(x[0], y, 4, validation_data=(x[1], y), callbacks=[keeper], verbose=0).history
     trained = model.get_weights()
     model.load_weights(tmp_path / "final.weights.h5")
@@ -179,8 +178,8 @@ def test_a_picture_may_choose_among_its_own_source_alone() -> None:
         for i, (source, label) in enumerate(kinds)
     ]
     pictures = np.zeros((6, 8, 8), np.uint8)
-    data = dataset.Checked(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
-    own = batches.own_classes(data, np.arange(6))
+    data = dataset.Dataset(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
+    own = batches.source_classes(data, np.arange(6))
     assert own.tolist() == [[True, False, True]] * 2 + [[True, True, False]] * 2 + [[True] * 3] * 2
     targets = batches.make_targets(data, np.arange(5), Settings(smoothing=0.3))
     settings = Settings(image_size=8, batch_size=5, within=1.0, strength="none", seed=3)

@@ -11,6 +11,7 @@ import pytest
 
 from model.reading.lungs import Segmenter
 from model.training.auxiliary import lungs
+from model.training.manifest import DatasetError
 from tests.conftest import draw_chest
 
 
@@ -66,5 +67,5 @@ def test_another_file_is_refused() -> None:
 
 
 def test_missing_table_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DatasetError, match="does not exist"):
         lungs.load(tmp_path / "lung_masks.csv")

@@ -23,7 +23,7 @@ from tests.conftest import draw_chest
 
 
 @pytest.fixture(scope="module")
-def chests() -> dataset.Checked:
+def chests() -> dataset.Dataset:
     """Drawn chests with a heart on the picture's right."""
     rng = np.random.default_rng(8)
     pictures = []
@@ -33,10 +33,10 @@ def chests() -> dataset.Checked:
         pictures.append(cv2.ellipse(picture, centre, (14, 17), 0, 0, 360, 210, -1))
     splits = ["train"] * 80 + ["validation"] * 20 + ["test"] * 20
     records = tuple(Record(Path("x"), "drawn", "normal", str(i), split=split) for i, split in enumerate(splits))
-    return dataset.Checked(records, np.stack(pictures).astype(np.uint8), ("normal", "covid19"), (), 0)
+    return dataset.Dataset(records, np.stack(pictures).astype(np.uint8), ("normal", "covid19"), (), 0)
 
 
-def test_it_learns_the_side_and_its_file_agrees(chests: dataset.Checked) -> None:
+def test_it_learns_the_side_and_its_file_agrees(chests: dataset.Dataset) -> None:
     model = mirror.train(chests, steps=150)
     threshold = mirror.choose_threshold(model, chests)
     teller = SideTeller(mirror.export(model), threshold)
@@ -54,7 +54,7 @@ def test_another_file_is_refused() -> None:
         SideTeller(b"nothing of the kind", 0.0)
 
 
-def test_a_bundle_carries_it_and_a_reading_says_so(small_bundle: Path, tmp_path: Path, chests: dataset.Checked) -> None:
+def test_a_bundle_carries_it_and_a_reading_says_so(small_bundle: Path, tmp_path: Path, chests: dataset.Dataset) -> None:
     folder = shutil.copytree(small_bundle, tmp_path / "sided")
     content = mirror.export(mirror.build())
     (folder / SIDE_FILE).write_bytes(content)

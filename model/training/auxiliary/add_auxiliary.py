@@ -1,4 +1,4 @@
-"""Give a bundle what stands beside its network: the input check and the network that finds lungs."""
+"""Add the auxiliary networks to a bundle: input check, lung segmentation and mirror detection."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from pathlib import Path
 from model.reading import bundle as shipped
 from model.reading.lungs import Segmenter
 from model.reading.mirror import SideTeller
-from model.training import config
+from model.training import config, dataset
 from model.training.auxiliary import input_check, lungs, mirror
 from model.training.export import seal, swap
 
 
-def equip(run: Path, folder: Path, *, with_lungs: bool = True, with_side: bool = True) -> None:
-    """Fit the input check on a bundle's features, train the networks beside it, and add all of them to the bundle.
+def add_auxiliary(run: Path, folder: Path, *, train_lungs: bool = True, train_mirror: bool = True) -> None:
+    """Fit the input check on a bundle's features, train the other auxiliary networks, and add them to the bundle.
 
     Args:
-        run: the training run that the bundle was exported from; its data tell which pictures were learned from.
-        folder: the bundle; replaced when everything is done, never half.
-        with_lungs: train the lung network too; otherwise one that is there stays.
-        with_side: the same for the network that tells mirrored pictures.
+        run: the training run that the bundle was exported from; its split is used.
+        folder: the bundle; replaced as a whole at the end.
+        train_lungs: train the lung network; otherwise an existing one stays.
+        train_mirror: the same for the network that detects mirrored radiographs.
 
     Raises:
         BundleError: the bundle can't be used.
-        DatasetError, FittingError: the run's data or settings are gone.
-        FileNotFoundError: there are no lung masks beside the manifest.
+        TrainingError: the run's data or settings are gone, or there are no lung masks beside the manifest.
     """
     plan, settings = config.read(run)
-    data = config.load(plan, settings, run)
+    data = dataset.load(plan, settings, run)
     manifest = Path(plan.data)
     network = shipped.load(folder)
     samples, features = input_check.extract_cached(network, input_check.gather(manifest, data), run / "gate.npz")
@@ -46,7 +45,7 @@ def equip(run: Path, folder: Path, *, with_lungs: bool = True, with_side: bool =
         "tested": input_check.measure(screener, samples, features),
         "curve": input_check.curve(screener, samples, features),
     }
-    if with_lungs:
+    if train_lungs:
         masked = lungs.load(manifest.parent / "lung_masks.csv")
         files[shipped.LUNGS_FILE] = lungs.export(lungs.train(masked))
         card["lungs"] = {
@@ -54,7 +53,7 @@ def equip(run: Path, folder: Path, *, with_lungs: bool = True, with_side: bool =
             "trained_on": "v7labs' masks of adult pictures of Cohen's collection, with which nothing else was trained",
             **lungs.measure(Segmenter(files[shipped.LUNGS_FILE]), masked),
         }
-    if with_side:
+    if train_mirror:
         mirrored = mirror.train(data)
         threshold = round(mirror.choose_threshold(mirrored, data), 4)
         files[shipped.SIDE_FILE] = mirror.export(mirrored)

@@ -19,7 +19,7 @@ from model.reading.bundle import Bundle
 from model.reading.input_check import FRONTAL, MENDING, Screener
 from model.reading.radiograph import Unreadable, decode, to_input
 from model.training.augment import STRENGTHS, augment
-from model.training.dataset import Checked
+from model.training.dataset import Dataset
 
 # Kinds of the manifest's source "gate" that are no radiographs; the rest of them are, of other parts of the body.
 MEDICAL = frozenset({"chest_ct", "brain_mri", "ultrasound"})
@@ -62,7 +62,7 @@ def kind_of(finding: str) -> str:
     return "medical" if finding in MEDICAL else "not_medical" if finding in NOT_MEDICAL else "radiograph"
 
 
-def gather(manifest: Path, data: Checked, seed: int = 1) -> list[Sample]:
+def gather(manifest: Path, data: Dataset, seed: int = 1) -> list[Sample]:
     """List what the check learns from and is tested on.
 
     Frontal radiographs keep the split that the network was trained with; external sources are tested on alone. What
@@ -91,7 +91,7 @@ def gather(manifest: Path, data: Checked, seed: int = 1) -> list[Sample]:
     return samples
 
 
-def _frontal(data: Checked, seed: int) -> Iterator[Sample]:
+def _frontal(data: Dataset, seed: int) -> Iterator[Sample]:
     rng = np.random.default_rng(seed)
     parts = {"train": "train", "validation": "validation", "test": "test", "external": "test"}
     for part in ("train", "validation", "test", "external"):

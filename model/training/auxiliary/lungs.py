@@ -15,6 +15,7 @@ from model.reading.lungs import Segmenter
 from model.reading.radiograph import Radiograph
 from model.training.augment import Augmentation, regrade
 from model.training.dataset import perceptual_hashes, tie_duplicates
+from model.training.manifest import DatasetError
 from model.training.quantize import convert
 
 SIDE = 128
@@ -46,8 +47,10 @@ def load(table: Path, seed: int = 1) -> Masked:
         seed: of the split.
 
     Raises:
-        FileNotFoundError: there is no such table.
+        DatasetError: there is no such table, or a file that it names is missing.
     """
+    if not table.is_file():
+        raise DatasetError(f"{table} does not exist: the lung network needs radiographs with lung masks.")
     with table.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     pictures = np.stack([_grey(table.parent / row["image"], cv2.INTER_AREA) for row in rows])
@@ -63,7 +66,7 @@ def load(table: Path, seed: int = 1) -> Masked:
 def _grey(path: Path, how: int) -> np.ndarray:
     picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if picture is None:
-        raise FileNotFoundError(f"{path} is missing or no picture: fetch the shared data again.")
+        raise DatasetError(f"{path} is missing or can't be read: fetch the shared data again.")
     return cv2.resize(picture, (FULL, FULL), interpolation=how)
 
 

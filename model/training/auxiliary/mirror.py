@@ -12,7 +12,7 @@ from model.reading.mirror import SideTeller
 from model.reading.radiograph import Radiograph
 from model.training.augment import Augmentation, augment
 from model.training.batches import squash
-from model.training.dataset import Checked
+from model.training.dataset import Dataset
 from model.training.quantize import convert
 
 SIDE = 96
@@ -48,7 +48,7 @@ def build() -> keras.Model:
     return keras.Model(image, {"mirrored": (trunk(grey) - trunk(ops.flip(grey, axis=2))) / 2.0})
 
 
-def train(data: Checked, steps: int = 3000, seed: int = 1) -> keras.Model:
+def train(data: Dataset, steps: int = 3000, seed: int = 1) -> keras.Model:
     """Train on the training split and on what has no label, each picture as it is or mirrored by chance.
 
     Args:
@@ -87,12 +87,12 @@ def export(model: keras.Model) -> bytes:
     return convert.convert(model)
 
 
-def choose_threshold(model: keras.Model, data: Checked) -> float:
+def choose_threshold(model: keras.Model, data: Dataset) -> float:
     """The log-odds above which no more than `FALSE_ALARMS` of the validation pictures lie."""
     return float(np.quantile(_logits(model, data, data.indices("validation")), 1 - FALSE_ALARMS))
 
 
-def measure(teller: SideTeller, data: Checked) -> list[dict[str, Any]]:
+def measure(teller: SideTeller, data: Dataset) -> list[dict[str, Any]]:
     """What the exported file says of each source's pictures that it did not learn from, and of their mirror images.
 
     Args:
@@ -112,6 +112,6 @@ def measure(teller: SideTeller, data: Checked) -> list[dict[str, Any]]:
     return rows
 
 
-def _logits(model: keras.Model, data: Checked, indices: np.ndarray) -> np.ndarray:
+def _logits(model: keras.Model, data: Dataset, indices: np.ndarray) -> np.ndarray:
     pictures = squash(data.pictures[indices], SIDE).astype(np.float32)
     return np.asarray(model.predict(pictures, batch_size=64, verbose=0)["mirrored"])[:, 0]
