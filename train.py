@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", type=Path, required=True, help="the manifest that the bundle was trained with")
     evaluate.add_argument("--out", type=Path, help="folder for docs/ and MODEL_CARD.md (default: here)")
     evaluate.add_argument("--cache", type=Path, default=Path("runs/cache"), help="default: runs/cache")
+    evaluate.add_argument("--outside", action="store_true", help="leave the sources that it learned from out")
+    evaluate.add_argument("--sources", type=_names, default=(), help="of the others, these alone (comma-separated)")
     evaluate.add_argument("--quick", action="store_true", help="small samples, to try it; goes to artefacts/evidence")
     bench = commands.add_parser("bench", help="measure how fast this machine trains")
     bench.set_defaults(command=_bench, again="run the same command again")
@@ -85,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fit(commands: Any) -> None:
     from model.training.config import RESUMABLE
-    from model.training.manifest import EXTERNAL_SOURCES
+    from model.training.manifest import HELD_OUT_SOURCES
 
     fit = commands.add_parser("fit", help="fine-tune and export (the default command)")
     fit.set_defaults(command=_fit, again="go on with --resume")
@@ -97,8 +99,8 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument(
         "--hold-out",
         type=_names,
-        default=EXTERNAL_SOURCES,
-        help=f"sources for external testing only (default: {','.join(EXTERNAL_SOURCES)})",
+        default=HELD_OUT_SOURCES,
+        help=f"sources for external testing only (default: {','.join(HELD_OUT_SOURCES)})",
     )
     fit.add_argument("--resume", action="store_true", help=f"go on from the last checkpoint; may change {changeable}")
     fit.add_argument("--check", action="store_true", help="check the data, print the report, and stop")
@@ -190,21 +192,22 @@ def _add_auxiliary(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from model.evaluation import command
+    from model.evaluation import run
 
     out = options.out or Path("artefacts/evidence" if options.quick else ".")
-    command.run(options.bundle, options.data, out, options.cache, quick=options.quick)
+    chosen = {"quick": options.quick, "outside": options.outside, "unseen": options.sources}
+    run.run(options.bundle, options.data, out, options.cache, **chosen)
 
 
 def _bench(options: argparse.Namespace) -> None:
     from model.training import bench, config, dataset
-    from model.training.manifest import EXTERNAL_SOURCES
+    from model.training.manifest import HELD_OUT_SOURCES
 
     settings = replace(config.Settings(), **_given_settings(options))
     data = None
     if not options.synthetic:
         # The same sources as `fit` takes, so that the images that it has decoded are found.
-        data = dataset.load(config.Plan(str(options.data), (), EXTERNAL_SOURCES), settings, options.run)
+        data = dataset.load(config.Plan(str(options.data), (), HELD_OUT_SOURCES), settings, options.run)
     bench.run(data, settings, steps=options.steps, profile=options.profile, out=options.out)
 
 

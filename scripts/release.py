@@ -73,7 +73,7 @@ def evidence(root: Path, bundle: Path) -> Iterator[str]:
     if found["quick"]:
         yield "The evidence comes from a quick run on small samples: run make evidence."
     # Imported here: it brings the training's packages along.
-    from model.evaluation.command import pages
+    from model.evaluation.run import pages
 
     for page, content in pages(root, card.raw).items():
         if not page.exists() or page.read_text(encoding="utf-8") != content:

@@ -12,12 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.evaluation import extras
 from model.evaluation.metrics import auc_of, row
+from model.evaluation.render import studies
 from model.training import calibration, config, dataset, fit, network
 from model.training.batches import squash
 from model.training.config import Settings
-from model.training.manifest import EXTERNAL_SOURCES
+from model.training.manifest import HELD_OUT_SOURCES
 
 # Small enough for all rows to fit into an hour on two cores; the shipped run's choices otherwise.
 BASE = Settings(
@@ -60,7 +60,7 @@ class Variant:
 
     name: str
     settings: Settings
-    hold_out: tuple[str, ...] = EXTERNAL_SOURCES
+    hold_out: tuple[str, ...] = HELD_OUT_SOURCES
 
 
 def variants(weights: str) -> list[Variant]:
@@ -83,7 +83,7 @@ def variants(weights: str) -> list[Variant]:
         "no averaging of weights": {"ema": 0.0},
     }
     found = [Variant(name, replace(base, **change)) for name, change in changes.items()]
-    learned = tuple(source for source in EXTERNAL_SOURCES if source != "radiography")
+    learned = tuple(source for source in HELD_OUT_SOURCES if source != "radiography")
     found.insert(2, Variant("radiography trained on too (another split of SIIM, own test part)", base, learned))
     return found
 
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
         found = train_and_measure(variant, options.data, options.runs / _folder(variant))
         figures += [{"change": variant.name} | one for one in found]
         cells.append([variant.name, *(_cell(found, source) for source in AGAINST)])
-        extras.write(options.out / "ablation.json", TEXT, COLUMNS, cells, figures=figures)
+        studies.write(options.out / "ablation.json", TEXT, COLUMNS, cells, figures=figures)
         print(cells[-1], flush=True)
     _seeds(rows[0], options)
 
@@ -176,7 +176,7 @@ def _seeds(base: Variant, options: argparse.Namespace) -> None:
         print(cells[-1], flush=True)
     for what, how in (("mean", np.mean), ("largest less smallest", np.ptp)):
         cells.append([what, *(f"{how([one[source] for one in found]):.3f}" for source in AGAINST)])
-    extras.write(options.out / "seeds.json", SEEDS_TEXT, ["Seed", *COLUMNS[1:]], cells, figures=found)
+    studies.write(options.out / "seeds.json", SEEDS_TEXT, ["Seed", *COLUMNS[1:]], cells, figures=found)
 
 
 def _cell(rows: list[dict[str, Any]], source: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from model.evaluation import extras, linear
+from model.evaluation import linear
 from model.evaluation.metrics import mean_row
+from model.evaluation.render import studies
 from model.training.dataset import decode_pictures, perceptual_hashes, tie_duplicates
 from model.training.manifest import find_records
 
@@ -137,7 +138,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
         ]
         for row in rows
     ]
-    extras.write(path, TEXT, ["Model", "Task", "Accuracy (95 % interval)", "n"], cells, figures=rows)
+    studies.write(path, TEXT, ["Model", "Task", "Accuracy (95 % interval)", "n"], cells, figures=rows)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from model.evaluation import extras, headline, linear, study
+from model.evaluation import linear, sources, study
+from model.evaluation.render import studies
 
 TEXT = [
     "A network of the same kind, trained on pictures where COVID-19 comes from one country and the normal ones from "
@@ -24,7 +25,7 @@ def measure(one: study.Study) -> list[dict[str, Any]]:
     Returns:
         Rows as `metrics.row` makes them, those of the thumbnail with "control".
     """
-    own = [row for row in headline.measure(one)["figures"] if row["metric"] == "AUC"]
+    own = [row for row in sources.measure(one)["figures"] if row["metric"] == "AUC"]
     return sorted(own + linear.thumbnail(one), key=lambda row: (row["role"] == "internal", row["set"], row["what"]))
 
 
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         for row in rows
     ]
     columns = ["Pictures", "Model", "AUC of", "AUC (95 % interval)", "n"]
-    extras.write(options.out / "trap.json", TEXT, columns, cells, figures=rows)
+    studies.write(options.out / "trap.json", TEXT, columns, cells, figures=rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves per source, with bands from the same resamples of patients as every interval."""
+"""ROC, precision-recall and reliability curves of each source, with intervals by patient."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from model.evaluation.metrics import Rows, calibration_of, row
 from model.evaluation.study import PictureSet, Study
 from model.training import calibration
 
 ROC, PRECISION_RECALL = "ROC", "precision-recall"
 # Even steps: finer than any of these sets can tell, and few enough for a page.
 GRID = np.linspace(0.0, 1.0, 51)
-# A share that is worked out lies a rounding beside the grid's, and would fall a step off.
+# A computed share may miss the grid by a rounding error, and would fall into the next step.
 _ROUNDING = 1e-9
 
 
@@ -41,8 +42,8 @@ class Ranking:
         Returns:
             Two (k,) arrays: of pictures that are ill, and of those that are not.
         """
-        own = weight[self._order]
-        return np.cumsum(own * self._ill)[self._ends], np.cumsum(own * ~self._ill)[self._ends]
+        ordered = weight[self._order]
+        return np.cumsum(ordered * self._ill)[self._ends], np.cumsum(ordered * ~self._ill)[self._ends]
 
     def roc(self, weight: np.ndarray) -> np.ndarray:
         """Sensitivity at most so many false alarms, at each step of `GRID`; NaN where a class is missing."""
@@ -75,20 +76,20 @@ def measure(study: Study) -> dict[str, Any]:
         "grid", the common x of all curves, and the "curves": where they were measured, n, how many are ill, the
         curve with its band, and where the operating points lie on it.
     """
-    curves: list[dict[str, Any]] = []
+    curves: Rows = []
     for chosen in study.sets("external", "test"):
         score = study.scores(study.read(chosen).logits)[:, study.positive]
         ill = chosen.labels == study.positive
         for other in sorted(set(chosen.labels.tolist()) - {study.positive}) if ill.any() else []:
-            own = np.flatnonzero(ill | (chosen.labels == other))
-            curves += _both(study, chosen.part(own), score[own], study.bundle.card.classes[other])
+            pair = np.flatnonzero(ill | (chosen.labels == other))
+            curves += _both(study, chosen.part(pair), score[pair], study.bundle.card.classes[other])
     return {"grid": GRID.round(4).tolist(), "curves": curves}
 
 
-def _both(study: Study, chosen: PictureSet, score: np.ndarray, other: str) -> list[dict[str, Any]]:
+def _both(study: Study, chosen: PictureSet, score: np.ndarray, other: str) -> Rows:
     card, ill = study.bundle.card, chosen.labels == study.positive
     what = {**chosen.where, "what": f"{card.positive} against {other}", "n": len(ill), "positives": int(ill.sum())}
-    places: dict[str, list[dict[str, Any]]] = {ROC: [], PRECISION_RECALL: []}
+    places: dict[str, Rows] = {ROC: [], PRECISION_RECALL: []}
     for point in card.points.values():
         called = score >= point.threshold
         sensitivity = float(called[ill].mean())
@@ -96,8 +97,8 @@ def _both(study: Study, chosen: PictureSet, score: np.ndarray, other: str) -> li
         if called.any():
             places[PRECISION_RECALL].append({"point": point.name, "x": sensitivity, "y": float(ill[called].mean())})
     return [
-        {"kind": kind, **what, **band(kind, ill, score, chosen.groups), "points": [_rounded(one) for one in found]}
-        for kind, found in places.items()
+        {"kind": kind, **what, **band(kind, ill, score, chosen.groups), "points": [_rounded(p) for p in points]}
+        for kind, points in places.items()
     ]
 
 
@@ -121,11 +122,50 @@ def band(kind: str, truth: np.ndarray, score: np.ndarray, groups: Sequence[str])
         drawn.append(curve(weight))
         return 0.0
 
-    # The resamples are those of every other interval; what they are used for here is kept on the way.
+    # Called once a resample, with the resamples of every other interval.
     calibration.estimate(keep, truth, score, groups)
     low, high = np.nanpercentile(drawn[: calibration.RESAMPLES], [2.5, 97.5], axis=0)
     lines = {"y": curve(np.ones(len(truth))), "low": low, "high": high}
     return {name: [round(float(value), 4) for value in line] for name, line in lines.items()}
+
+
+def reliability(study: Study) -> dict[str, Any]:
+    """Expected and maximum calibration error, of the positive class' score and of the largest score.
+
+    Args:
+        study: the bundle and its pictures.
+
+    Returns:
+        "figures", and the points of the "reliability" diagrams of the positive class' score.
+    """
+    figures: Rows = []
+    diagrams = []
+    temperatures = {"before": 1.0, "after": study.bundle.card.temperature}
+    for chosen in study.sets("external", "test", "validation"):
+        logits = study.read(chosen).logits
+        for when, temperature in temperatures.items():
+            scores = calibration.scores_of(logits, temperature)
+            kinds = {
+                study.bundle.card.positive: (chosen.labels == study.positive, scores[:, study.positive]),
+                "the largest score": (scores.argmax(axis=1) == chosen.labels, scores.max(axis=1)),
+            }
+            for kind, (truth, score) in kinds.items():
+                key = f"{chosen.source}.{chosen.split}.{when}.{kind.split()[-1]}"
+                what = f"score of {kind}" if kind == study.bundle.card.positive else kind
+                for metric, largest in (("ECE", False), ("MCE", True)):
+                    how = calibration_of(truth, score, largest=largest)
+                    part = (truth, score, chosen.groups)
+                    rows = row(f"{key}.{metric.lower()}", chosen.where, metric, what, how, part)
+                    figures += [figure | {"when": when, "kind": kind} for figure in rows]
+            truth, score = kinds[study.bundle.card.positive]
+            points = [_rounded(p) for p in calibration.reliability(truth, score, np.ones(len(score)))]
+            diagrams.append({**chosen.where, "when": when, "n": len(score), "points": points})
+    return {
+        "method": study.card["calibration"].get("method"),
+        "temperature": study.bundle.card.temperature,
+        "figures": figures,
+        "reliability": diagrams,
+    }
 
 
 def _rounded(place: dict[str, Any]) -> dict[str, Any]:

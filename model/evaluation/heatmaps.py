@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from model.evaluation import lungs
-from model.evaluation.metrics import mean_row
+from model.evaluation import masks as lung_masks
+from model.evaluation.metrics import Rows, mean_row
 from model.evaluation.study import PictureSet, Study, sample
 from model.reading.heatmap import evidence
 
@@ -38,25 +38,26 @@ def measure(study: Study) -> dict[str, Any]:
     return {"figures": figures, "curves": curves}
 
 
-def _inside_lungs(study: Study) -> list[dict[str, Any]]:
+def _inside_lungs(study: Study) -> Rows:
     size = study.bundle.card.size
     blob = centre_blob(size, size)
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     for chosen in study.sets("external", "test"):
-        masks = lungs.masks_of(study, chosen, size)
+        known = lung_masks.masks_of(study, chosen, size)
         maps = study.read(chosen).maps[..., study.positive]
-        strengths = {i: strength for i in masks if (strength := evidence(maps[i])) is not None}
+        strengths = {i: strength for i in known if (strength := evidence(maps[i])) is not None}
         kept = np.array(sorted(strengths), int)
         if not len(kept):
             continue
+        part = chosen.part(kept)
+        masks = study.frame_masks([known[i] for i in kept], study.boxes(study.pixels(part)))
         inside, flat, centre = [], [], []
-        for i in kept:
+        for i, mask in zip(kept, masks, strict=True):
             # Enlarged as the app shows it.
             shown = np.clip(cv2.resize(strengths[i], (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
-            inside.append(float(shown[masks[i]].sum() / shown.sum()))
-            flat.append(float(masks[i].mean()))
-            centre.append(float(blob[masks[i]].sum() / blob.sum()))
-        part = chosen.part(kept)
+            inside.append(float(shown[mask].sum() / shown.sum()))
+            flat.append(float(mask.mean()))
+            centre.append(float(blob[mask].sum() / blob.sum()))
         name = study.bundle.card.positive
         values = {
             MAP: ("share inside the lungs", inside),
@@ -66,8 +67,8 @@ def _inside_lungs(study: Study) -> list[dict[str, Any]]:
         }
         for map_name, (metric, shares) in values.items():
             key = f"{chosen.source}.inside.{map_name.replace(' ', '_')}"
-            found = mean_row(key, part.where, metric, f"heatmap of {name}", np.array(shares), part.groups)
-            rows += [one | {"map": map_name, "without_evidence": len(masks) - len(kept)} for one in found]
+            figures = mean_row(key, part.where, metric, f"heatmap of {name}", np.array(shares), part.groups)
+            rows += [figure | {"map": map_name, "without_evidence": len(known) - len(kept)} for figure in figures]
     return rows
 
 
@@ -78,7 +79,7 @@ def centre_blob(height: int, width: int) -> np.ndarray:
     return np.asarray(np.exp(-(across**2 + down**2) / 2))
 
 
-def _faithfulness(study: Study, chosen: PictureSet) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _faithfulness(study: Study, chosen: PictureSet) -> tuple[Rows, Rows]:
     """Blur cells of the heatmap's grid in its order (deletion), or bring them back into a blurred picture."""
     pictures = study.inputs(chosen)[..., 0]
     maps = study.passes.run(pictures[..., None]).maps[..., study.positive]
@@ -99,20 +100,19 @@ def _faithfulness(study: Study, chosen: PictureSet) -> tuple[list[dict[str, Any]
             for kind, line in zip(("deletion", "insertion"), both, strict=True):
                 areas.setdefault((kind, name), []).append(float(np.trapezoid(line, dx=1 / (len(line) - 1))))
                 lines.setdefault((kind, name), []).append(line)
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     name = study.bundle.card.positive
     for (kind, order), values in areas.items():
         key = f"{chosen.source}.{kind}.{order.split()[-1]}"
-        found = mean_row(key, chosen.where, f"{kind} area", f"score of {name}", np.array(values), chosen.groups)
-        rows += [one | {"map": order} for one in found]
+        figures = mean_row(key, chosen.where, f"{kind} area", f"score of {name}", np.array(values), chosen.groups)
         if order != MAP:
             gap = np.array(areas[kind, MAP]) - np.array(values)
-            said = f"the heatmap less {order}"
-            found = mean_row(f"{key}.gap", chosen.where, f"{kind} difference", said, gap, chosen.groups)
-            rows += [one | {"map": order} for one in found]
+            what = f"the heatmap less {order}"
+            figures += mean_row(f"{key}.gap", chosen.where, f"{kind} difference", what, gap, chosen.groups)
+        rows += [figure | {"map": order} for figure in figures]
     mean_lines = [
-        {**chosen.where, "kind": kind, "map": order, "scores": np.mean(own, axis=0).round(4).tolist()}
-        for (kind, order), own in lines.items()
+        {**chosen.where, "kind": kind, "map": order, "scores": np.mean(scores, axis=0).round(4).tolist()}
+        for (kind, order), scores in lines.items()
     ]
     return rows, mean_lines
 

@@ -12,8 +12,8 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model.evaluation.controls import auc_rows
-from model.evaluation.metrics import mean_row
+from model.evaluation.metrics import Rows, mean_row
+from model.evaluation.shortcuts import auc_rows
 from model.evaluation.study import QUICK, Study, sample
 
 THUMBNAIL = "8x8 thumbnail, linear model"
@@ -34,7 +34,7 @@ def classifier(strength: float) -> Pipeline:
 
 
 def measure(study: Study) -> dict[str, Any]:
-    """What linear models make of the pictures.
+    """What linear models make of the pictures; without the training data, nothing.
 
     Args:
         study: the bundle and its pictures.
@@ -42,10 +42,12 @@ def measure(study: Study) -> dict[str, Any]:
     Returns:
         "figures", those that belong beside the network's AUC with their "control".
     """
+    if not study.has_training_data:
+        return {"figures": []}
     return {"figures": thumbnail(study) + _shuffled(study) + _sources(study)}
 
 
-def thumbnail(study: Study) -> list[dict[str, Any]]:
+def thumbnail(study: Study) -> Rows:
     """AUC of a linear model on 8x8 thumbnails, trained on the network's own training pictures.
 
     Args:
@@ -66,14 +68,14 @@ def thumbnail(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def _shuffled(study: Study) -> list[dict[str, Any]]:
+def _shuffled(study: Study) -> Rows:
     """A linear model on the features of the validation pictures, with their labels and with shuffled ones.
 
     With shuffled labels nothing can be learned: an AUC away from a half would mean that the measuring itself leaks.
     """
     validation = study.sets("validation")
-    features = np.concatenate([study.read(one).features for one in validation])
-    labels = np.concatenate([one.labels for one in validation])
+    features = np.concatenate([study.read(chosen).features for chosen in validation])
+    labels = np.concatenate([chosen.labels for chosen in validation])
     real = classifier(0.01).fit(features, labels)
     rng = np.random.default_rng(0)
     # Not the classes but the pictures are drawn anew, so that every class keeps its size.
@@ -81,27 +83,27 @@ def _shuffled(study: Study) -> list[dict[str, Any]]:
     senseless = [classifier(0.01).fit(features, rng.permutation(labels)) for _ in range(draws)]
     rows = []
     for chosen in study.with_both("external", "test"):
-        own = study.read(chosen).features
-        rows += auc_rows(study, chosen, PROBE, real.predict_proba(own))
-        drawn = [auc_rows(study, chosen, SHUFFLED, model.predict_proba(own)) for model in senseless]
+        features = study.read(chosen).features
+        rows += auc_rows(study, chosen, PROBE, real.predict_proba(features))
+        drawn = [auc_rows(study, chosen, SHUFFLED, model.predict_proba(features)) for model in senseless]
         for same in zip(*drawn, strict=True):
-            values = [one["value"] for one in same]
+            values = [figure["value"] for figure in same]
             low, high = np.quantile(values, [0.025, 0.975])
             spread = {"value": np.mean(values), "low": low, "high": high}
             rows.append(same[0] | {k: round(float(v), 4) for k, v in spread.items()} | {"shuffles": draws})
     return rows
 
 
-def _sources(study: Study) -> list[dict[str, Any]]:
+def _sources(study: Study) -> Rows:
     """Can the source be told from the network's features, within one class, which it was not trained to tell?
 
     Out-of-fold predictions on validation and test pictures, which the network did not learn from.
     """
     sets = study.sets("validation", "test")
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     for number, label in enumerate(study.bundle.card.classes):
-        own = {one.source: (one.labels == number).sum() for one in sets}
-        names = sorted(source for source, count in own.items() if count >= FOLDS)
+        counts = {chosen.source: (chosen.labels == number).sum() for chosen in sets}
+        names = sorted(source for source, count in counts.items() if count >= FOLDS)
         if len(names) < 2:
             continue
         chosen = [(one, one.labels == number) for one in sets if one.source in names]
@@ -121,7 +123,7 @@ def _sources(study: Study) -> list[dict[str, Any]]:
 
 def _source_row(
     label: str, names: list[str], what: str, truth: np.ndarray, scores: np.ndarray, groups: np.ndarray
-) -> list[dict[str, Any]]:
+) -> Rows:
     right = (scores.argmax(axis=1) == truth).astype(float)
     # Every source weighs the same, so that chance is one in as many.
     balanced = right / np.bincount(truth)[truth] * len(truth) / len(names)

@@ -10,6 +10,7 @@ import numpy as np
 
 from model.training import calibration
 
+Rows = list[dict[str, Any]]
 # A bin of fewer pictures tells chance rather than calibration.
 FEWEST_IN_BIN = 5
 BINS = 10
@@ -79,7 +80,7 @@ def row(
     what: str,
     how: calibration.Metric,
     data: tuple[np.ndarray, np.ndarray, Sequence[str]],
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Measure one figure with its interval by patient.
 
     Args:
@@ -96,12 +97,12 @@ def row(
     truth, score, groups = data
     if not len(truth) or not math.isfinite(how(truth, score, np.ones(len(truth)))):
         return []
-    found = calibration.estimate(how, truth, score, groups).as_json()
-    return [{"id": key, **where, "metric": metric, "what": what} | found]
+    estimate = calibration.estimate(how, truth, score, groups).as_json()
+    return [{"id": key, **where, "metric": metric, "what": what} | estimate]
 
 
 def mean_row(
     key: str, where: dict[str, str], metric: str, what: str, values: np.ndarray, groups: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> Rows:
     """The mean of (n,) values as `row` gives it."""
     return row(key, where, metric, what, mean, (np.ones(len(values), bool), np.asarray(values, float), groups))

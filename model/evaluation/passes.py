@@ -1,4 +1,4 @@
-"""Forward passes of the shipped file, kept on disk, so that a second run reads what the first one worked out."""
+"""Forward passes of the shipped file, cached on disk, so that a second run reads the results of the first."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the network gave for n pictures.
+class Outputs:
+    """What the network gives for n radiographs.
 
     Attributes:
         logits: (n, C).
@@ -39,7 +39,7 @@ class Passes:
         self._folder = cache / bundle.card.sha256[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, pictures: np.ndarray, what: str = "") -> Found:
+    def run(self, pictures: np.ndarray, what: str = "") -> Outputs:
         """Logits, class maps and pooled features.
 
         Args:
@@ -53,7 +53,7 @@ class Passes:
             self._chunk(pictures[start : start + CHUNK], whole=True)
             for start in tqdm(range(0, len(pictures), CHUNK), what, disable=None if what else True, leave=False)
         ]
-        return Found(*(np.concatenate([part[name] for part in parts]) for name in ("logits", "maps", "features")))
+        return Outputs(*(np.concatenate([part[name] for part in parts]) for name in ("logits", "maps", "features")))
 
     def logits(self, pictures: np.ndarray, what: str = "") -> np.ndarray:
         """The logits alone, (n, C): a fiftieth of the disk."""
@@ -65,20 +65,20 @@ class Passes:
         )
 
     def _chunk(self, pictures: np.ndarray, *, whole: bool) -> dict[str, np.ndarray]:
-        # By the pixels themselves: a changed file or a changed way to disturb it can't find an older result.
+        # By the pixels themselves: a changed file or a changed disturbance never meets an older result.
         key = hashlib.sha256(np.ascontiguousarray(pictures)).hexdigest()[:32]
         target = self._folder / f"{key}{'-whole' if whole else ''}.npz"
         if target.exists():
             with np.load(target) as kept:
                 return dict(kept)
         outputs = [self.bundle.run(picture[None]) for picture in pictures]
-        found = {"logits": np.stack([o.logits for o in outputs])}
+        results = {"logits": np.stack([o.logits for o in outputs])}
         if whole:
-            found |= {
+            results |= {
                 "maps": np.stack([o.maps for o in outputs]),
                 "features": np.stack([o.features for o in outputs]),
             }
         partial = target.with_suffix(".partial.npz")
-        np.savez(partial, allow_pickle=False, **found)
+        np.savez(partial, allow_pickle=False, **results)
         partial.replace(target)
-        return found
+        return results

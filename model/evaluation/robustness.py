@@ -1,24 +1,128 @@
-"""How far the ranking and the decisions move when a picture is disturbed on its way."""
+"""How far the ranking and the decisions move when a radiograph is compressed, resized, rotated, or written on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
-from model.evaluation.disturbances import DISTURBANCES, Disturbance
-from model.evaluation.metrics import auc_of, mean_row, row
+from model.evaluation.metrics import Rows, auc_of, mean_row, row
 from model.evaluation.study import PictureSet, Study, sample
-from model.reading.radiograph import decode, to_input
-from model.training import calibration
 
-SAMPLE = 200
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """One way to change a picture.
+
+    Attributes:
+        kind: such as "JPEG".
+        setting: such as "quality 10".
+        apply: (H, W) float32 grey 0-255 -> (H', W') float32 grey 0-255.
+    """
+
+    kind: str
+    setting: str
+    apply: Change
+
+
+def _jpeg(quality: int) -> Change:
+    def apply(grey: np.ndarray) -> np.ndarray:
+        coded = cv2.imencode(".jpg", np.rint(grey).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), dtype=np.float32)
+
+    return apply
+
+
+def _resize(grey: np.ndarray, width: int, height: int) -> np.ndarray:
+    shrinks = width * height < grey.size
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, (max(1, width), max(1, height)), interpolation=how), dtype=np.float32)
+
+
+def _side(pixels: int) -> Change:
+    def apply(grey: np.ndarray) -> np.ndarray:
+        scale = pixels / max(grey.shape)
+        return _resize(grey, round(grey.shape[1] * scale), round(grey.shape[0] * scale))
+
+    return apply
+
+
+def _brighter(levels: float) -> Change:
+    return lambda grey: np.clip(grey + np.float32(levels), 0, 255)
+
+
+def _gamma(exponent: float) -> Change:
+    return lambda grey: np.asarray(255 * (np.clip(grey, 0, 255) / 255) ** np.float32(exponent), dtype=np.float32)
+
+
+def _rotate(degrees: float) -> Change:
+    def apply(grey: np.ndarray) -> np.ndarray:
+        height, width = grey.shape
+        turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+        return np.asarray(cv2.warpAffine(grey, turn, (width, height), flags=cv2.INTER_LINEAR), dtype=np.float32)
+
+    return apply
+
+
+def _noise(spread: float) -> Change:
+    # The same noise for the same picture size, so that a second run gives the same figures.
+    return lambda grey: np.clip(
+        grey + np.random.default_rng(0).normal(0, spread, grey.shape).astype(np.float32), 0, 255
+    )
+
+
+def _text(grey: np.ndarray) -> np.ndarray:
+    height, width = grey.shape
+    written = np.zeros((height, width), np.uint8)
+    scale, weight = width / 420, max(1, round(width / 200))
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    for text, x, y in (("L", 0.9, 0.1), ("PORTABLE AP", 0.02, 0.06), ("ERECT 12:40", 0.02, 0.98)):
+        cv2.putText(written, text, (round(x * width), round(y * height)), font, scale, 255, weight, cv2.LINE_AA)
+    return np.maximum(grey, written.astype(np.float32))
+
+
+def _stretch(across: float, down: float) -> Change:
+    return lambda grey: _resize(grey, round(grey.shape[1] * across), round(grey.shape[0] * down))
+
+
+def _letterbox(across: float, down: float) -> Change:
+    """Black bars, as where a picture was put on a screen or page of another shape."""
+
+    def apply(grey: np.ndarray) -> np.ndarray:
+        height, width = grey.shape
+        x, y = round(width * (across - 1) / 2), round(height * (down - 1) / 2)
+        return np.asarray(cv2.copyMakeBorder(grey, y, y, x, x, cv2.BORDER_CONSTANT, value=0.0), dtype=np.float32)
+
+    return apply
+
+
+DISTURBANCES = (
+    *(Disturbance("JPEG", f"quality {q}", _jpeg(q)) for q in (95, 80, 60, 40, 20, 10)),
+    *(Disturbance("longest side", f"{p} px", _side(p)) for p in (1024, 512, 256, 192, 128)),
+    *(Disturbance("brightness", f"{b:+d} of 255", _brighter(b)) for b in (-80, -40, 40, 80)),
+    *(Disturbance("gamma", f"{g}", _gamma(g)) for g in (0.5, 0.7, 1.5, 2.0)),
+    *(Disturbance("rotation", f"{d:+d} degrees", _rotate(d)) for d in (-10, -5, -2, 2, 5, 10)),
+    *(Disturbance("noise", f"spread {s} of 255", _noise(s)) for s in (5, 10, 20)),
+    Disturbance("inverted grey", "as MONOCHROME1 misread", lambda grey: 255 - grey),
+    Disturbance("mirrored", "left and right swapped", lambda grey: np.ascontiguousarray(grey[:, ::-1])),
+    Disturbance("border text", "side marker and two lines", _text),
+    Disturbance("squashed", "to 3/4 of the height", _stretch(1.0, 0.75)),
+    Disturbance("squashed", "to 3/4 of the width", _stretch(0.75, 1.0)),
+    Disturbance("letterboxed", "bars at the sides, a third wider", _letterbox(4 / 3, 1.0)),
+    Disturbance("letterboxed", "bars above and below, a third higher", _letterbox(1.0, 4 / 3)),
+)
 UNTOUCHED = Disturbance("untouched", "as it came", lambda grey: grey)
+SAMPLE = 200
 
 
 def measure(study: Study) -> dict[str, Any]:
-    """AUC, accuracy and flipped decisions under each disturbance, on a fixed sample of an internal and an external set.
+    """AUC, accuracy and changed decisions under each disturbance, on a fixed sample of one set inside and one outside.
 
     Args:
         study: the bundle and its pictures.
@@ -26,41 +130,40 @@ def measure(study: Study) -> dict[str, Any]:
     Returns:
         "figures", each with its "kind" and "setting".
     """
-    figures: list[dict[str, Any]] = []
+    figures: Rows = []
     for split in ("external", "test"):
         sets = study.with_both(split)
         if sets:
             # The one with most classes, then most pictures: SIIM inside, Cohen's outside.
-            largest = max(sets, key=lambda one: (len(set(one.labels.tolist())), len(one.labels)))
+            largest = max(sets, key=lambda chosen: (len(set(chosen.labels.tolist())), len(chosen.labels)))
             kept = sample(np.arange(len(largest.labels)), largest.labels, SAMPLE // 10 if study.quick else SAMPLE)
             figures += _disturb(study, largest.part(kept))
     return {"figures": figures}
 
 
-def _disturb(study: Study, chosen: PictureSet) -> list[dict[str, Any]]:
-    pixels = [decode(study.data.records[i].path.read_bytes()).pixels for i in chosen.indices]
-    size = study.bundle.card.size
-    ill = chosen.labels == study.positive
-    rows: list[dict[str, Any]] = []
-    first: np.ndarray | None = None
+def _disturb(study: Study, chosen: PictureSet) -> Rows:
+    pixels = study.pixels(chosen)
+    card, ill = study.bundle.card, chosen.labels == study.positive
+    rows: Rows = []
+    untouched: np.ndarray | None = None
     tried = DISTURBANCES[::5] if study.quick else DISTURBANCES
     for how in tqdm((UNTOUCHED, *tried), f"disturbing {chosen.source}", leave=False, disable=None):
-        pictures = np.concatenate([to_input(how.apply(grey), size) for grey in pixels])
-        scores = study.scores(study.passes.logits(pictures))
-        decided, _ = calibration.confidences(scores, study.positive, study.threshold)
-        first = decided if first is None else first
+        scores = study.scores(study.passes.logits(study.frame([how.apply(grey) for grey in pixels])))
+        decided, _ = study.decide(scores)
+        untouched = decided if untouched is None else untouched
         key = f"{chosen.source}.{how.kind}.{how.setting}".replace(" ", "_")
         score = scores[:, study.positive]
-        name = study.bundle.card.positive
         part = (ill, score, chosen.groups)
-        found = row(f"{key}.auc", chosen.where, "AUC", f"{name} against all others", auc_of(ill, score), part)
-        measured = [("accuracy", f"of {len(study.bundle.card.classes)} classes", decided == chosen.labels)]
+        what = f"{card.positive} against all others"
+        figures = row(f"{key}.auc", chosen.where, "AUC", what, auc_of(ill, score), part)
+        shares = [("accuracy", f"of {len(card.classes)} classes", decided == chosen.labels)]
         if how is not UNTOUCHED:
-            flipped = decided != first
-            measured.append(("flips", "decisions that change", flipped))
-            measured.append((f"to {name}", f"decisions that change to {name}", flipped & (decided == study.positive)))
-        for metric, what, values in measured:
+            changed = decided != untouched
+            to_positive = changed & (decided == study.positive)
+            shares.append(("flips", "decisions that change", changed))
+            shares.append((f"to {card.positive}", f"decisions that change to {card.positive}", to_positive))
+        for metric, what, values in shares:
             stem = f"{key}.{metric.replace(' ', '_')}"
-            found += mean_row(stem, chosen.where, metric, what, values.astype(float), chosen.groups)
-        rows += [one | {"kind": how.kind, "setting": how.setting} for one in found]
+            figures += mean_row(stem, chosen.where, metric, what, values.astype(float), chosen.groups)
+        rows += [figure | {"kind": how.kind, "setting": how.setting} for figure in figures]
     return rows

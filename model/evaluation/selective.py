@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model.evaluation.metrics import row
+from model.evaluation.metrics import Rows, row
 from model.evaluation.study import PictureSet, Study
 from model.training import calibration
 from model.training.batches import make_weights
@@ -22,12 +22,12 @@ def measure(study: Study) -> dict[str, Any]:
     Returns:
         "figures", and the "curves" of risk against coverage.
     """
-    figures: list[dict[str, Any]] = []
+    figures: Rows = []
     curves = []
     internal = []
     for chosen in study.sets("external", "test"):
         scores = study.scores(study.read(chosen).logits)
-        decided, confidence = calibration.confidences(scores, study.positive, study.threshold)
+        decided, confidence = study.decide(scores)
         wrong = decided != chosen.labels
         figures += _figures(study, chosen.source, chosen.where, wrong, confidence, chosen.groups, np.ones(len(wrong)))
         rows = calibration.risk_and_coverage(confidence, ~wrong)
@@ -38,7 +38,7 @@ def measure(study: Study) -> dict[str, Any]:
     return {"margin": study.bundle.card.margin, "figures": _whole(study, internal) + figures, "curves": curves}
 
 
-def _whole(study: Study, internal: list[tuple[PictureSet, np.ndarray, np.ndarray]]) -> list[dict[str, Any]]:
+def _whole(study: Study, internal: list[tuple[PictureSet, np.ndarray, np.ndarray]]) -> Rows:
     """All internal sources, weighed by class and source as the validation pictures were when the margin was chosen."""
     if not internal:
         return []
@@ -62,7 +62,7 @@ def _figures(
     confidence: np.ndarray,
     groups: tuple[str, ...] | list[str],
     weights: np.ndarray,
-) -> list[dict[str, Any]]:
+) -> Rows:
     kept = confidence >= study.bundle.card.margin
 
     def share(flags: np.ndarray, among: np.ndarray, weight: np.ndarray) -> float:
@@ -85,7 +85,7 @@ def _figures(
         return 1 - share(wrong, kept, weight) / error if error else math.nan
 
     part = (wrong, confidence, groups)
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     rows += row(f"{key}.abstained", where, "abstained", "share called uncertain", abstained, part)
     rows += row(f"{key}.error.all", where, "error of all", "wrong class, nothing called uncertain", before, part)
     rows += row(f"{key}.error.decided", where, "error of decided", "wrong class among those decided on", after, part)

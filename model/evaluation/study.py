@@ -1,24 +1,28 @@
-"""What is measured: the shipped bundle, and the pictures of each source that it did not learn from."""
+"""What is measured: a bundle, and the radiographs of each source that it did not learn from."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from model.evaluation.passes import Found, Passes
-from model.reading import bundle as shipped
+from model.evaluation.passes import Outputs, Passes
+from model.reading import bundle as bundles
+from model.reading.radiograph import decode, to_input
 from model.training import calibration, dataset
 from model.training.dataset import DECODE_SCALE
-from model.training.export import read_pictures
-from model.training.manifest import find_records, select
+from model.training.manifest import CHOICE_SOURCES, Record, find_records, select
 
-# Pictures a set of a quick run, which tries the machinery and measures nothing.
+# Radiographs a set of a quick run, which tries the machinery and measures nothing.
 QUICK = 60
+# Pixels a side of the pictures that linear models and the search for copies look at.
+SMALL = 64
 
 
 class EvidenceError(ValueError):
@@ -27,14 +31,14 @@ class EvidenceError(ValueError):
 
 @dataclass(frozen=True)
 class PictureSet:
-    """The pictures of one source in one split, never pooled with another source's.
+    """The radiographs of one source in one split, never pooled with another source's.
 
     Attributes:
         source: of the manifest.
         split: "validation", "test" or "external".
         indices: (n,) positions in the study's data.
         labels: (n,) class numbers.
-        groups: the patient of each picture.
+        groups: the patient of each radiograph.
         findings: what the manifest says was read in each.
     """
 
@@ -47,13 +51,22 @@ class PictureSet:
 
     @property
     def where(self) -> dict[str, str]:
-        """The fields that every figure of these pictures carries."""
-        words = {"test": "test split", "external": "(never trained on)", "validation": "validation split"}
-        role = {"test": "internal", "external": "external", "validation": "validation"}
-        return {"set": f"{self.source} {words[self.split]}", "source": self.source, "role": role[self.split]}
+        """The fields that every figure of these radiographs carries: "set", "source" and "role".
+
+        The roles: "internal" (test split of a training source), "validation", "choice" (a hospital that training never
+        saw and that networks were chosen by) and "external" (looked at once, at the end).
+        """
+        role, words = {
+            "test": ("internal", "test split"),
+            "validation": ("validation", "validation split"),
+            "external": ("external", "(never trained on)"),
+        }[self.split]
+        if self.split == "external" and self.source in CHOICE_SOURCES:
+            role, words = "choice", "(to choose by)"
+        return {"set": f"{self.source} {words}", "source": self.source, "role": role}
 
     def part(self, chosen: np.ndarray) -> PictureSet:
-        """The same set with the chosen pictures alone, (k,) positions or (n,) bool."""
+        """The same set with the chosen radiographs alone, (k,) positions or (n,) bool."""
         chosen = np.arange(len(self.labels))[chosen]
         return PictureSet(
             self.source,
@@ -67,22 +80,22 @@ class PictureSet:
 
 @dataclass(frozen=True)
 class Study:
-    """A bundle with the pictures to measure it on.
+    """A bundle with the radiographs to measure it on.
 
     Attributes:
         bundle: loaded.
-        data: every picture, with the split that the training had.
+        data: every radiograph with the split that the training gave it; `data.pictures` are `SMALL` pixels a side.
         passes: the cached network.
         folder: of the manifest, where lung masks may be.
         quick: small samples, for trying the machinery.
     """
 
-    bundle: shipped.Bundle
+    bundle: bundles.Bundle
     data: dataset.Dataset
     passes: Passes
     folder: Path
     quick: bool = False
-    _read: dict[tuple[str, str], Found] = field(default_factory=dict, repr=False)
+    _read: dict[tuple[str, str], Outputs] = field(default_factory=dict, repr=False)
 
     @property
     def card(self) -> dict[str, Any]:
@@ -99,9 +112,14 @@ class Study:
         """The default operating point."""
         return self.bundle.card.point().threshold
 
+    @property
+    def has_training_data(self) -> bool:
+        """Whether the radiographs that the network learned from are part of the data."""
+        return bool(len(self.data.indices("train")))
+
     def sets(self, *splits: str) -> list[PictureSet]:
         """The sets of these splits, by source; a quick study has samples of them, every class in each."""
-        found = []
+        sets = []
         for split in splits:
             whole = self.data.indices(split)
             for source in sorted({self.data.records[i].source for i in whole}):
@@ -109,32 +127,50 @@ class Study:
                 if self.quick:
                     indices = sample(indices, self.data.labels(indices), QUICK)
                 records = [self.data.records[i] for i in indices]
-                found.append(
-                    PictureSet(
-                        source,
-                        split,
-                        indices,
-                        self.data.labels(indices),
-                        tuple(r.group for r in records),
-                        tuple(r.finding for r in records),
-                    )
-                )
-        return found
+                groups, findings = tuple(r.group for r in records), tuple(r.finding for r in records)
+                sets.append(PictureSet(source, split, indices, self.data.labels(indices), groups, findings))
+        return sets
 
     def with_both(self, *splits: str, fewest: int = 5) -> list[PictureSet]:
-        """The sets that hold pictures of the positive class and of others, `fewest` of each or more."""
+        """The sets that hold `fewest` radiographs or more of the positive class, and as many of others."""
+        sets = self.sets(*splits)
+        counts = [int((chosen.labels == self.positive).sum()) for chosen in sets]
         return [
-            one
-            for one in self.sets(*splits)
-            if min((one.labels == self.positive).sum(), (one.labels != self.positive).sum()) >= fewest
+            chosen for chosen, ill in zip(sets, counts, strict=True) if min(ill, len(chosen.labels) - ill) >= fewest
         ]
 
-    def inputs(self, chosen: PictureSet) -> np.ndarray:
-        """The pictures as the network takes them, (n, S, S, 1) float32, decoded as the app does."""
-        return read_pictures(self.data, chosen.indices, self.bundle.card.size)
+    def pixels(self, chosen: PictureSet) -> list[NDArray[np.float32]]:
+        """The decoded radiographs, (H, W) float32 grey from 0 to 255 each."""
+        return [decode(self.data.records[i].path.read_bytes()).pixels for i in chosen.indices]
 
-    def read(self, chosen: PictureSet) -> Found:
-        """The network's outputs for the untouched pictures of a whole set."""
+    def inputs(self, chosen: PictureSet) -> np.ndarray:
+        """The radiographs as the network takes them, (n, S, S, 1) float32."""
+        return self.frame(self.pixels(chosen))
+
+    def boxes(self, radiographs: Sequence[NDArray[np.float32]]) -> list[None]:
+        """The part of each radiograph that the network looks at; None for the whole of it."""
+        return [None] * len(radiographs)
+
+    def frame(
+        self, radiographs: Sequence[NDArray[np.float32]], boxes: Sequence[None] | None = None
+    ) -> NDArray[np.float32]:
+        """What the network looks at.
+
+        Args:
+            radiographs: (H, W) float32 grey, 0 to 255.
+            boxes: the part of each, such as that of the untouched radiograph; found in each where none are given.
+
+        Returns:
+            (n, S, S, 1) float32.
+        """
+        return np.concatenate([to_input(pixels, self.bundle.card.size) for pixels in radiographs])
+
+    def frame_masks(self, masks: Sequence[NDArray[np.bool_]], boxes: Sequence[None]) -> NDArray[np.bool_]:
+        """Masks of whole radiographs, (h, w) bool each, as masks of what the network looks at: (n, S, S) bool."""
+        return self.frame([np.where(mask, np.float32(255), np.float32(0)) for mask in masks], boxes)[..., 0] > 127
+
+    def read(self, chosen: PictureSet) -> Outputs:
+        """The network's outputs for the untouched radiographs of a whole set."""
         key = chosen.source, chosen.split
         if key not in self._read or len(self._read[key].logits) != len(chosen.labels):
             self._read[key] = self.passes.run(self.inputs(chosen), f"reading {chosen.source} {chosen.split}")
@@ -143,6 +179,14 @@ class Study:
     def scores(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated scores, (n, C), of (n, C) logits."""
         return calibration.scores_of(logits, self.bundle.card.temperature)
+
+    def decide(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The decided class of (n, C) scores at the default operating point, and its distance from a boundary.
+
+        Returns:
+            (n,) class numbers, and (n,) distances in log-odds; nothing is called uncertain.
+        """
+        return calibration.confidences(scores, self.positive, self.threshold)
 
 
 def sample(indices: np.ndarray, labels: np.ndarray, size: int) -> np.ndarray:
@@ -153,19 +197,31 @@ def sample(indices: np.ndarray, labels: np.ndarray, size: int) -> np.ndarray:
     share = size / len(indices)
     kept: list[int] = []
     for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        kept += rng.choice(own, min(len(own), max(1, round(len(own) * share))), replace=False).tolist()
+        members = np.flatnonzero(labels == label)
+        kept += rng.choice(members, min(len(members), max(1, round(len(members) * share))), replace=False).tolist()
     return indices[np.sort(kept)]
 
 
-def load(bundle: Path, manifest: Path, cache: Path, *, quick: bool = False) -> Study:
-    """Load a bundle and split the manifest's pictures as its training did.
+def load(
+    bundle: Path,
+    manifest: Path,
+    cache: Path,
+    *,
+    quick: bool = False,
+    outside: bool = False,
+    sources: Sequence[str] = (),
+) -> Study:
+    """Load a bundle and the data: its training data, split as the training did, and sources that it never saw.
+
+    A source that the card does not name is external, less the patients that training sources hold too.
 
     Args:
         bundle: folder.
         manifest: CSV, or a folder with one sub-folder a class.
-        cache: folder for decoded pictures and forward passes.
+        cache: folder for decoded radiographs and forward passes.
         quick: see `Study`.
+        outside: leave the sources that it learned from out, for instance because their data have changed since.
+        sources: of those that it never saw, these alone; empty for all.
 
     Returns:
         The study.
@@ -173,34 +229,81 @@ def load(bundle: Path, manifest: Path, cache: Path, *, quick: bool = False) -> S
     Raises:
         BundleError: the bundle can't be used.
         DatasetError: the data can't.
-        EvidenceError: the data are not those that the bundle was trained with, so its test pictures are not known.
+        EvidenceError: the data are not those that the bundle was trained with, so its test pictures are not known; or
+            there is nothing to measure.
     """
-    network = shipped.load(bundle)
-    training = network.card.raw["training"]
-    learned = [s["source"] for s in training["sources"] if s["role"] != "external test"]
+    network = bundles.load(bundle)
+    classes, training = network.card.classes, network.card.raw["training"]
     records = find_records(manifest)
-    held_out = sorted({r.source for r in records} - set(learned))
-    chosen = select(records, sources=learned, hold_out=held_out, unlabelled=True)
-    settings = training["settings"]
-    size = round(settings["image_size"] * DECODE_SCALE)
-    data = dataset.check(chosen, size=size, seed=settings["seed"], cache=cache)
-    if data.classes != network.card.classes:
-        raise EvidenceError(
-            f"The data hold the classes {', '.join(data.classes)}, the bundle knows "
-            f"{', '.join(network.card.classes)}: give the manifest that it was trained with."
+    # A source's role is told by the splits that it had; what the card calls the role may change.
+    splits = {source["source"]: source["split"] for source in training["sources"]}
+    learned = {name for name, split in splits.items() if not split.get("external")}
+    patients = {r.group for r in records if r.source in learned}
+    unseen = [
+        r
+        for r in records
+        if r.label in classes
+        and r.source not in learned
+        and r.group not in patients
+        and (not sources or r.source in sources)
+    ]
+    if outside or not patients:
+        data = _external(unseen, classes)
+    else:
+        settings = training["settings"]
+        # The very records that the training had: others could tie two patients together and move the split.
+        chosen = select(
+            [r for r in records if r.source in splits],
+            sources=sorted(learned),
+            hold_out=sorted(set(splits) - learned),
+            unlabelled=True,
         )
-    _refuse_other_split(data, training["sources"])
+        size = round(settings["image_size"] * DECODE_SCALE)
+        data = dataset.check(chosen, size=size, seed=settings["seed"], cache=cache)
+        if data.classes != classes:
+            raise EvidenceError(
+                f"The data hold the classes {', '.join(data.classes)}, the bundle knows {', '.join(classes)}: "
+                "give the manifest that it was trained with."
+            )
+        _refuse_other_split(data, training["sources"])
+        data = _joined(data, _external([r for r in unseen if r.source not in splits], classes), sources)
+    if not any(r.split in ("test", "external") for r in data.records):
+        raise EvidenceError(f"{manifest} holds no radiographs of {', '.join(classes)} that the bundle never saw.")
     return Study(network, data, Passes(network, cache / "evidence"), manifest.parent, quick)
 
 
+def _external(records: Sequence[Record], classes: tuple[str, ...]) -> dataset.Dataset:
+    """Radiographs that no training saw, copies tied together."""
+    pictures, errors = dataset.decode_pictures([r.path for r in records], SMALL)
+    kept = [i for i in range(len(records)) if i not in errors]
+    groups, copies = dataset.tie_duplicates([records[i].group for i in kept], dataset.perceptual_hashes(pictures[kept]))
+    external = tuple(replace(records[i], split="external", group=g) for i, g in zip(kept, groups, strict=True))
+    unreadable = tuple((records[i].path, errors[i]) for i in sorted(errors))
+    return dataset.Dataset(external, pictures[kept], classes, unreadable, copies)
+
+
+def _joined(inside: dataset.Dataset, outside: dataset.Dataset, sources: Sequence[str]) -> dataset.Dataset:
+    """Both, with pictures of `SMALL` pixels a side; of external sources those that are wanted."""
+    wanted = [i for i, r in enumerate(inside.records) if not sources or r.split != "external" or r.source in sources]
+    small = [cv2.resize(inside.pictures[i], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for i in wanted]
+    return dataset.Dataset(
+        (*(inside.records[i] for i in wanted), *outside.records),
+        np.concatenate([np.stack(small), outside.pictures]),
+        inside.classes,
+        inside.unreadable + outside.unreadable,
+        inside.duplicates + outside.duplicates,
+    )
+
+
 def _refuse_other_split(data: dataset.Dataset, sources: Sequence[dict[str, Any]]) -> None:
-    """Stop before pictures that were trained on are called test pictures."""
+    """Stop before radiographs that were trained on are called test pictures."""
     for source in sources:
-        own = Counter(r.split for r in data.records if r.source == source["source"])
+        here = Counter(r.split for r in data.records if r.source == source["source"])
         for split in ("train", "validation", "test"):
-            if own[split] != source["split"].get(split, 0):
+            if here[split] != source["split"].get(split, 0):
                 raise EvidenceError(
                     f"The card says that {source['source']} had {source['split'].get(split, 0)} {split} pictures, "
-                    f"these data give {own[split]}: they are not the data of its training, so what is a test picture "
-                    "can't be known. Give the manifest that it was trained with."
+                    f"these data give {here[split]}: they are not the data of its training, so what is a test picture "
+                    "can't be known. Give the manifest that it was trained with, or --outside to measure the sources "
+                    "that it never saw alone."
                 )

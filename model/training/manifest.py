@@ -12,6 +12,9 @@ from model.training.config import TrainingError
 PICTURE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".dicom"]) | {""}
 # The project's external test sets (DESIGN.md): never trained on, tuned on, or used for a threshold.
 EXTERNAL_SOURCES = ("cohen", "darkcovid", "radiography")
+# Hospitals that networks are chosen by: never trained on, nor calibrated on.
+CHOICE_SOURCES = ("hannover", "ricord", "rsna", "rsna_normal", "tb_nlm")
+HELD_OUT_SOURCES = (*CHOICE_SOURCES, *EXTERNAL_SOURCES)
 # Labels of pictures for the gate (issue C), which are no class of this network.
 NOT_A_CLASS = frozenset({"", "not_chest_xray"})
 

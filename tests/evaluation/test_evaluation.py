@@ -15,11 +15,12 @@ import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 import train
-from model.evaluation import attempts, command, curves, disturbances, extras, linear, lungs, metrics, study
+from model.evaluation import curves, linear, masks, metrics, robustness, run, study
+from model.evaluation.render import studies
 from model.reading.card import DEFAULT_BUNDLE, read_card
 from model.training import calibration
 from model.training.manifest import DatasetError
-from studies import ablation, darkcovidnet
+from studies import ablation, attempts, darkcovidnet
 from tests.conftest import ROOT, draw_chest
 
 PUBLISHED = ROOT / "docs" / "evidence" / "evidence.json"
@@ -33,7 +34,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -> Pa
         [str(path), drawn_folder.name, path.parent.name, str(path), ""] for path in sorted(drawn_folder.rglob("*.png"))
     ]
     rng = np.random.default_rng(11)
-    masks = [["image", "mask", "origin"]]
+    drawn_masks = [["image", "mask", "origin"]]
     mask = np.zeros((96, 96), np.uint8)
     for centre in (0.3, 0.7):
         cv2.ellipse(mask, (round(96 * centre), 48), (14, 30), 0, 0, 360, 255, -1)
@@ -43,10 +44,10 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -> Pa
             cv2.imwrite(str(folder / name), draw_chest(rng, label))
             cv2.imwrite(str(folder / f"mask-{name}"), mask)
             rows.append([name, "elsewhere", label, name, f"drawn {label}"])
-            masks.append([name, f"mask-{name}", "drawn"])
+            drawn_masks.append([name, f"mask-{name}", "drawn"])
     for path, content in (
         (folder / "manifest.csv", [["path", "source", "label", "group", "finding"], *rows]),
-        (folder / "lung_masks.csv", masks),
+        (folder / "lung_masks.csv", drawn_masks),
     ):
         with path.open("w", newline="", encoding="utf-8") as handle:
             csv.writer(handle).writerows(content)
@@ -122,13 +123,13 @@ def test_controls_stand_beside_the_whole_picture(measured: Path) -> None:
 
 def test_documents_are_what_the_json_says_and_say_that_it_was_quick(measured: Path, small_bundle: Path) -> None:
     card = read_card(small_bundle).raw
-    for path, text in command.pages(measured, card).items():
+    for path, text in run.pages(measured, card).items():
         assert path.read_text(encoding="utf-8") == text
         assert "A quick run" in text
         targets = re.findall(r"\]\((?!https?://)([^)#]+)\)", text)
         assert targets and [target for target in targets if not (path.parent / target).exists()] == []
     page = (measured / "docs" / "evidence.md").read_text(encoding="utf-8")
-    assert page.count("Not run:") == len(extras.EXTRAS)
+    assert page.count("Not run:") == len(studies.STUDIES)
     label = (measured / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert [f"| {number} |" in label for number in range(1, 45)] == [True] * 44
 
@@ -139,22 +140,22 @@ def test_a_changed_figure_changes_the_documents(measured: Path, small_bundle: Pa
     for one in changed["headline"]["figures"]:
         one["value"] = 0.1234
     (tmp_path / "docs" / "evidence" / "evidence.json").write_text(json.dumps(changed), encoding="utf-8")
-    for path, text in command.pages(tmp_path, read_card(small_bundle).raw).items():
+    for path, text in run.pages(tmp_path, read_card(small_bundle).raw).items():
         assert "0.12" in text
         assert text != (measured / path.relative_to(tmp_path)).read_text(encoding="utf-8")
 
 
 def test_an_extra_goes_into_the_page(measured: Path, small_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(measured / "docs", tmp_path / "docs")
-    extras.write(tmp_path / "docs" / "evidence" / "seeds.json", ["Three runs."], ["Seed", "AUC"], [[1, "0.90"]])
-    command.publish(tmp_path, read_card(small_bundle).raw)
+    studies.write(tmp_path / "docs" / "evidence" / "seeds.json", ["Three runs."], ["Seed", "AUC"], [[1, "0.90"]])
+    run.publish(tmp_path, read_card(small_bundle).raw)
     page = (tmp_path / "docs" / "evidence.md").read_text(encoding="utf-8")
     assert "Three runs." in page and "| 1 | 0.90 |" in page
 
 
 def test_figures_are_small_and_the_same_for_the_same_values(measured: Path, small_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(measured / "docs", tmp_path / "docs")
-    command.publish(tmp_path, read_card(small_bundle).raw)
+    run.publish(tmp_path, read_card(small_bundle).raw)
     drawn = sorted((measured / "docs" / "evidence").glob("*.svg"))
     assert len(drawn) >= 6
     for path in drawn:
@@ -270,18 +271,18 @@ def test_operating_points_lie_on_the_curves_where_the_figures_say(measured: Path
 def test_covering_leaves_the_rest_and_no_trace_of_what_was_there() -> None:
     rng = np.random.default_rng(0)
     picture = rng.uniform(0, 255, (1, 32, 32, 1)).astype(np.float32)
-    region = lungs.middle(32)
-    covered = lungs.cover(picture, region)
+    region = masks.middle(32)
+    covered = masks.cover(picture, region)
     assert np.array_equal(covered[0, ~region], picture[0, ~region])
     assert covered[0, region] == pytest.approx(picture[0, ~region].mean(), rel=1e-5)
     other = picture.copy()
     other[0, region] = 255
-    assert np.array_equal(lungs.cover(other, region), covered)
-    assert lungs.grow(region).sum() > region.sum()
+    assert np.array_equal(masks.cover(other, region), covered)
+    assert masks.grow(region).sum() > region.sum()
 
 
-@pytest.mark.parametrize("how", disturbances.DISTURBANCES, ids=lambda how: f"{how.kind} {how.setting}")
-def test_a_disturbance_changes_the_picture_and_stays_a_picture(how: disturbances.Disturbance) -> None:
+@pytest.mark.parametrize("how", robustness.DISTURBANCES, ids=lambda how: f"{how.kind} {how.setting}")
+def test_a_disturbance_changes_the_picture_and_stays_a_picture(how: robustness.Disturbance) -> None:
     grey = draw_chest(np.random.default_rng(0), "normal", 300).astype(np.float32)
     found = how.apply(grey)
     assert found.dtype == np.float32 and found.ndim == 2 and found.min() >= 0 and found.max() <= 256
@@ -298,7 +299,7 @@ def test_darkcovidnets_protocol_with_the_thumbnail(tmp_path: Path) -> None:
             rows.append(f"{label}{number}.png,{source},{label},{label}{number}")
     (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
     darkcovidnet.main(["--data", str(tmp_path / "manifest.csv"), "--out", str(tmp_path)])
-    found = extras.read(tmp_path)["darkcovidnet.json"]
+    found = studies.read(tmp_path)["darkcovidnet.json"]
     assert [row["what"] for row in found["figures"]] == ["two classes", "three classes"]
     assert [row["n"] for row in found["figures"]] == [30, 45]
     assert found["figures"][1]["value"] > 1 / 3
@@ -325,8 +326,8 @@ def test_a_measured_row_of_the_ablation_is_not_trained_again(tmp_path: Path) -> 
 def test_randomised_weights_change_the_map() -> None:
     import keras
 
-    from model.evaluation import randomisation
     from model.training import network
+    from studies import randomisation
 
     keras.utils.set_random_seed(4)
     image = keras.Input((64, 64, 1), name="image")
@@ -348,7 +349,7 @@ def test_the_published_documents_say_what_the_json_and_the_card_say() -> None:
     found = evidence(ROOT)
     assert not found["quick"]
     assert found["bundle"]["sha256"] == card["sha256"], "measured on another bundle: run `make evidence`"
-    for path, text in command.pages(ROOT, card).items():
+    for path, text in run.pages(ROOT, card).items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make evidence`"
     # The README's table comes from the card (tests/test_project.py), the card's figures from the same pictures.
     here = {one["id"]: one for one in found["headline"]["figures"]}

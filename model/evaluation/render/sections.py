@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.evaluation import controls, heatmaps, linear
-from model.evaluation.tables import interval, named, percent, pick, sets_of, table
+from model.evaluation import heatmaps, linear, shortcuts
+from model.evaluation.render.tables import interval, named, percent, pick, sets_of, table
 
 Part = dict[str, Any]
 POINTS = {"balanced": "balanced", "specificity_90": "90 % specificity", "sensitivity_95": "95 % sensitivity"}
@@ -113,7 +113,7 @@ def control(evidence: Part) -> str:
     rows.sort(key=lambda row: (row[0], row[1]))
     share = part["average_lungs_share"]
     covered = "" if share is None else f" They cover {100 * share:.0f} % of the picture."
-    by_network = any(row.get("control") == controls.FOUND_ERASED for row in part["figures"])
+    by_network = any(row.get("control") == shortcuts.FOUND_ERASED for row in part["figures"])
     found = " and those that the bundle's lung network finds, which learned from these masks" if by_network else ""
     masked = ", ".join(f"{count} of {source}" for source, count in part["masked"].items()) or "none"
     lines = [

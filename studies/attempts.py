@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model.evaluation import extras
+from model.evaluation.render import studies
 from model.training.callbacks import read_history
 
 TEXT = [
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     for text in options.runs:
         name, run, bundle = text.split("=")
         rows.append(cells(name, Path(run), json.loads((Path(bundle) / "card.json").read_text(encoding="utf-8"))))
-    extras.write(options.out / "attempts.json", TEXT, ["Run", "Validation loss", *WANTED], rows)
+    studies.write(options.out / "attempts.json", TEXT, ["Run", "Validation loss", *WANTED], rows)
 
 
 if __name__ == "__main__":

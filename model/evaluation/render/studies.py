@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # File -> what it shows and how to get it. `text` and `rows` of the file go into the document as they are.
-EXTRAS = {
+STUDIES = {
     "trap.json": (
         "The classic trap: trained where the source equals the class",
         "train a bundle on the radiography pictures alone, then `python -m studies.shortcut_demo --bundle FOLDER`",
@@ -18,7 +18,7 @@ EXTRAS = {
     ),
     "randomisation.json": (
         "Does the heatmap depend on what was learned? (parameter randomisation, Adebayo et al. 2018)",
-        "`python -m model.evaluation.randomisation --run FOLDER` writes it from the run that the bundle came from",
+        "`python -m studies.randomisation --run FOLDER` writes it from the run that the bundle came from",
     ),
     "ablation.json": (
         "Ablation: one change a row, same seed and budget",
@@ -26,7 +26,7 @@ EXTRAS = {
     ),
     "attempts.json": (
         "Trained at full size, and not shipped",
-        "`python -m model.evaluation.attempts NAME=RUN=BUNDLE ...` writes it",
+        "`python -m studies.attempts NAME=RUN=BUNDLE ...` writes it",
     ),
     "seeds.json": ("Three seeds", "the ablation writes it too"),
     "studied_errors.json": (
@@ -54,5 +54,5 @@ def write(path: Path, text: list[str], columns: list[str], rows: list[list[Any]]
 def read(folder: Path) -> dict[str, dict[str, Any]]:
     """The extras that are there, by file name."""
     return {
-        name: json.loads((folder / name).read_text(encoding="utf-8")) for name in EXTRAS if (folder / name).is_file()
+        name: json.loads((folder / name).read_text(encoding="utf-8")) for name in STUDIES if (folder / name).is_file()
     }

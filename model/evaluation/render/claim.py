@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.evaluation.tables import named
+from model.evaluation.render.tables import named
 
 PAGE = "[docs/evidence.md](docs/evidence.md)"
 

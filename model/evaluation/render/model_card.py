@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.evaluation.claim import checklist
-from model.evaluation.documents import QUICK, worst
-from model.evaluation.tables import interval, named, percent, pick, table
+from model.evaluation.render.claim import checklist
+from model.evaluation.render.evidence import QUICK, worst
+from model.evaluation.render.tables import interval, named, percent, pick, table
 
 Part = dict[str, Any]
 

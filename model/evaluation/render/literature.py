@@ -6,14 +6,14 @@ import json
 from importlib import resources
 from typing import Any
 
-from model.evaluation.tables import table
+from model.evaluation.render.tables import table
 
 Part = dict[str, Any]
 
 
 def read() -> Part:
     """The content of literature.json: "people", "networks" and "public_models"."""
-    text = resources.files("model.evaluation").joinpath("literature.json").read_text(encoding="utf-8")
+    text = resources.files("model.evaluation.render").joinpath("literature.json").read_text(encoding="utf-8")
     found: Part = json.loads(text)
     return found
 

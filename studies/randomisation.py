@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from scipy.stats import spearmanr
 
-from model.evaluation import extras
+from model.evaluation.render import studies
 from model.training import config, dataset, network
 from model.training.export import read_pictures
 
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         for row in rows
     ]
     columns = ["Randomised down to", "Rank correlation (middle 95 % of pictures)", "Pictures"]
-    extras.write(options.out / "randomisation.json", [*TEXT, verdict], columns, cells, figures=rows)
+    studies.write(options.out / "randomisation.json", [*TEXT, verdict], columns, cells, figures=rows)
 
 
 if __name__ == "__main__":

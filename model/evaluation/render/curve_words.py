@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.evaluation.tables import interval, named, pick
+from model.evaluation.render.tables import interval, named, pick
 
 Part = dict[str, Any]
 

@@ -13,10 +13,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.evaluation import heatmaps, panels
+from model.evaluation import heatmaps
 from model.evaluation.curves import PRECISION_RECALL, ROC
-from model.evaluation.panels import COLOURS, MARKERS
-from model.evaluation.tables import named, pick, sets_of
+from model.evaluation.render import panels
+from model.evaluation.render.panels import COLOURS, MARKERS
+from model.evaluation.render.tables import named, pick, sets_of
 
 _DONE = {"deletion": "blurred", "insertion": "restored"}
 STYLE = {

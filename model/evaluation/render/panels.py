@@ -11,8 +11,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.evaluation.sections import POINTS
-from model.evaluation.tables import named
+from model.evaluation.render.sections import POINTS
+from model.evaluation.render.tables import named
 
 # Okabe and Ito's palette; markers differ too, so that no colour has to be told.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

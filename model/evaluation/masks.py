@@ -1,15 +1,16 @@
-"""Lung masks: whose pictures have one, and pictures with the lungs erased or with nothing but lungs."""
+"""Lung masks: which radiographs have one, and radiographs with the lungs erased or with nothing but lungs."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from model.evaluation.study import EvidenceError, PictureSet, Study
-from model.reading.radiograph import decode
+from model.reading.radiograph import to_input
 
 MASKS = "lung_masks.csv"
 # A pixel belongs to the average lungs where it does so in this share of the masks: generous, so that erasing them
@@ -37,14 +38,12 @@ def masks_of(study: Study, chosen: PictureSet, size: int) -> dict[int, np.ndarra
     return {i: _read(known[name], size) for i, name in enumerate(names) if name in known}
 
 
-def found_masks(study: Study, chosen: PictureSet, size: int) -> np.ndarray | None:
-    """The lungs as the bundle's own lung network finds them: (n, size, size) bool, or None where it has none."""
+def segmented_masks(study: Study, pixels: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """The lungs that the bundle's lung network finds: n masks of (S, S) bool, or None without such a network."""
     segmenter = study.bundle.segmenter
     if segmenter is None:
         return None
-    files = (study.data.records[i].path for i in chosen.indices)
-    masks = (segmenter.find(decode(path.read_bytes())).mask for path in files)
-    return np.stack([cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5 for mask in masks])
+    return [segmenter.find_in(to_input(grey, segmenter.size)).mask > 0.5 for grey in pixels]
 
 
 def average_lungs(study: Study, size: int) -> np.ndarray | None:
@@ -61,15 +60,15 @@ def cover(pictures: np.ndarray, regions: np.ndarray) -> np.ndarray:
 
     Args:
         pictures: (n, S, S, 1) float32.
-        regions: (n, S, S) or (S, S) bool, what goes.
+        regions: (n, S, S) or (S, S) bool, what is covered.
 
     Returns:
         (n, S, S, 1) float32.
     """
-    goes = np.broadcast_to(regions, pictures.shape[:3])[..., None]
-    left = np.maximum((~goes).sum(axis=(1, 2, 3), keepdims=True), 1)
-    grey = np.where(goes, 0, pictures).sum(axis=(1, 2, 3), keepdims=True) / left
-    return np.where(goes, grey, pictures).astype(np.float32)
+    covered = np.broadcast_to(regions, pictures.shape[:3])[..., None]
+    left = np.maximum((~covered).sum(axis=(1, 2, 3), keepdims=True), 1)
+    grey = np.where(covered, 0, pictures).sum(axis=(1, 2, 3), keepdims=True) / left
+    return np.where(covered, grey, pictures).astype(np.float32)
 
 
 def grow(mask: np.ndarray) -> np.ndarray:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.evaluation import curve_words, sections
-from model.evaluation.controls import REAL
-from model.evaluation.extras import EXTRAS
-from model.evaluation.literature import published
-from model.evaluation.tables import interval, named, percent, pick, table
+from model.evaluation.render import curve_words, sections
+from model.evaluation.render.literature import published
+from model.evaluation.render.studies import STUDIES
+from model.evaluation.render.tables import interval, named, percent, pick, table
+from model.evaluation.shortcuts import REAL
 
 Part = dict[str, Any]
 QUICK = (
@@ -22,7 +22,7 @@ def evidence_page(evidence: Part, extras: dict[str, Part]) -> str:
 
     Args:
         evidence: as the JSON holds it.
-        extras: see `extras.read`.
+        extras: see `studies.read`.
 
     Returns:
         Markdown.
@@ -182,7 +182,7 @@ def _picture(name: str, alt: str) -> str:
 
 
 def _extra(name: str, extras: dict[str, Part], picture: str = "") -> list[str]:
-    title, how = EXTRAS[name]
+    title, how = STUDIES[name]
     found = extras.get(name)
     if not found:
         return [f"### {title}", f"Not run: {how}."]

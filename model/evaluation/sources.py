@@ -1,0 +1,222 @@
+"""Each source on its own: ranking, operating points, what was called what, predictive values, confident errors."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.evaluation.metrics import Rows, auc_of, calibration_of, mean_row, row
+from model.evaluation.study import PictureSet, Study
+from model.reading.prevalence import Share, predictive_values
+from model.training import calibration
+
+PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
+# An error is a confident one where the odds are this many times those at the decision boundary.
+CONFIDENT_ODDS = 10
+LISTED_ERRORS = 10
+
+
+def measure(study: Study) -> dict[str, Any]:
+    """AUC, average precision, Brier score and calibration error, and what each operating point gives.
+
+    Args:
+        study: the bundle and its pictures.
+
+    Returns:
+        "figures" of every source, the "confusion" matrices at the default operating point, and how far the figures of
+        the card are from these ("card").
+    """
+    figures: Rows = []
+    confusion = []
+    for chosen in study.sets("external", "test"):
+        scores = study.scores(study.read(chosen).logits)
+        figures += _ranking(study, chosen, scores) + _operating_points(study, chosen, scores)
+        confusion.append(_confusion(study, chosen, scores))
+    return {"figures": figures, "confusion": confusion, "card": _against_card(study, figures)}
+
+
+def _ranking(study: Study, chosen: PictureSet, scores: np.ndarray) -> Rows:
+    """What depends on no threshold."""
+    classes, positive = study.bundle.card.classes, study.positive
+    name, ill, score = classes[positive], chosen.labels == positive, scores[:, positive]
+    rows = []
+    for other in sorted(set(chosen.labels.tolist()) - {positive}) if ill.any() else []:
+        pair = ill | (chosen.labels == other)
+        part = (ill[pair], score[pair], chosen.part(pair).groups)
+        key, what = f"{chosen.source}.{{}}.{classes[other]}", f"{name} against {classes[other]}"
+        rows += row(key.format("auc"), chosen.where, "AUC", what, auc_of(*part[:2]), part)
+        rows += row(key.format("ap"), chosen.where, "average precision", what, _average_precision, part)
+    whole = (ill, score, chosen.groups)
+    rows += row(f"{chosen.source}.brier", chosen.where, "Brier score", f"score of {name}", calibration.brier, whole)
+    error = calibration_of(ill, score, largest=False)
+    rows += row(f"{chosen.source}.ece", chosen.where, "ECE", f"score of {name}", error, whole)
+    right = (study.decide(scores)[0] == chosen.labels).astype(float)
+    key, what = f"{chosen.source}.accuracy", f"of {len(classes)} classes"
+    return rows + mean_row(key, chosen.where, "accuracy", what, right, chosen.groups)
+
+
+def _average_precision(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    # scikit-learn's sum of a perfect ranking may miss 1 by a rounding error, which would hide that it is perfect.
+    return round(calibration.average_precision(truth, score, weight), 12)
+
+
+def _operating_points(study: Study, chosen: PictureSet, scores: np.ndarray) -> Rows:
+    card, positive = study.bundle.card, study.positive
+    name, ill, score = card.positive, chosen.labels == positive, scores[:, positive]
+    rows: Rows = []
+    for point in card.points.values():
+        # The default point's figures have the ids that they have in the card.
+        stem = chosen.source if point.name == card.default_point else f"{chosen.source}.{point.name}"
+        measured: Rows = []
+        rule = calibration.share_at_or_above(point.threshold, among=False)
+        for other in sorted(set(chosen.labels.tolist()) - {positive}):
+            members = chosen.labels == other
+            label, part = card.classes[other], (ill[members], score[members], chosen.part(members).groups)
+            what = f"{label} not called {name}"
+            measured += row(f"{stem}.specificity.{label}", chosen.where, "specificity", what, rule, part)
+        if ill.any():
+            part = (ill[ill], score[ill], chosen.part(ill).groups)
+            rule = calibration.share_at_or_above(point.threshold, among=True)
+            measured += row(f"{stem}.sensitivity", chosen.where, "sensitivity", f"{name} called {name}", rule, part)
+        if ill.any() and not ill.all():
+            measured += row(
+                f"{stem}.balanced_accuracy",
+                chosen.where,
+                "balanced accuracy",
+                f"{name} against all others",
+                _balanced_accuracy(point.threshold),
+                (ill, score, chosen.groups),
+            )
+        rows += [figure | {"point": point.name} for figure in measured]
+    return rows
+
+
+def _balanced_accuracy(threshold: float) -> calibration.Metric:
+    sensitivity, specificity = (calibration.share_at_or_above(threshold, among=ill) for ill in (True, False))
+
+    def metric(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+        return (sensitivity(truth, score, weight) + specificity(truth, score, weight)) / 2
+
+    return metric
+
+
+def _confusion(study: Study, chosen: PictureSet, scores: np.ndarray) -> dict[str, Any]:
+    classes = study.bundle.card.classes
+    decided, confidence = study.decide(scores)
+    counts = np.zeros((len(classes), len(classes)), int)
+    np.add.at(counts, (chosen.labels, decided), 1)
+    return {
+        **chosen.where,
+        "n": len(decided),
+        "classes": list(classes),
+        "counts": counts.tolist(),
+        "uncertain": int((confidence < study.bundle.card.margin).sum()),
+    }
+
+
+def _against_card(study: Study, figures: Rows) -> dict[str, Any]:
+    """The card's figures were measured when it was exported; these, on this machine, should be the same."""
+    here = {figure["id"]: figure["value"] for figure in figures}
+    shared = [figure for figure in study.card.get("figures", []) if figure["id"] in here]
+    gaps = [abs(figure["value"] - here[figure["id"]]) for figure in shared]
+    return {"compared": len(shared), "largest_difference": round(max(gaps, default=0.0), 4)}
+
+
+def predictive(study: Study) -> dict[str, Any]:
+    """PPV and NPV at the default operating point; sensitivity and specificity count patients, not pictures.
+
+    Args:
+        study: the bundle and its pictures.
+
+    Returns:
+        "figures": one PPV and one NPV for each source with both kinds of picture and each prevalence.
+    """
+    rows = []
+    for chosen in study.with_both("external", "test"):
+        score = study.scores(study.read(chosen).logits)[:, study.positive]
+        ill, above = chosen.labels == study.positive, score >= study.threshold
+        shares = []
+        for members, right in ((ill, above), (~ill, ~above)):
+            people = len({group for group, here in zip(chosen.groups, members, strict=True) if here})
+            shares.append(Share(float(right[members].mean()), people))
+        for prevalence in PREVALENCES:
+            for name, value in zip(("PPV", "NPV"), predictive_values(shares[0], shares[1], prevalence), strict=True):
+                rows.append(
+                    {
+                        "id": f"{chosen.source}.{name.lower()}.{prevalence}",
+                        **chosen.where,
+                        "metric": name,
+                        "what": f"at a prevalence of {100 * prevalence:.0f} %",
+                        "prevalence": prevalence,
+                        "value": round(value.value, 4),
+                        "low": round(value.low, 4),
+                        "high": round(value.high, 4),
+                        "n": shares[0].n + shares[1].n,
+                        "sensitivity": round(shares[0].value, 4),
+                        "specificity": round(shares[1].value, 4),
+                    }
+                )
+    return {"figures": rows}
+
+
+def errors(study: Study, paths: Path | None = None) -> dict[str, Any]:
+    """Errors by source and finding, and the most confident ones: counts, never a picture or its name.
+
+    Args:
+        study: the bundle and its pictures.
+        paths: a file for the paths of the `LISTED_ERRORS` most confident errors inside and outside, for whoever wants
+            to look at them; not to be committed.
+
+    Returns:
+        "kinds" (rows with counts) and "most_confident" (rows without a name).
+    """
+    kinds: Rows = []
+    wrong: Rows = []
+    for chosen in study.sets("external", "test"):
+        scores = study.scores(study.read(chosen).logits)
+        decided, confidence = study.decide(scores)
+        described = [_describe(study, chosen, i, decided) for i in range(len(decided))]
+        pictures = Counter((error["finding"], error["truth"]) for error in described)
+        of_kind: dict[tuple[str, ...], list[int]] = {}
+        for i in np.flatnonzero(decided != chosen.labels).tolist():
+            of_kind.setdefault(tuple(described[i].values()), []).append(i)
+            path = study.data.records[chosen.indices[i]].path.as_posix()
+            score = round(float(scores[i, decided[i]]), 3)
+            far = round(float(confidence[i]), 3)
+            wrong.append(
+                {"role": chosen.where["role"], **described[i], "score": score, "confidence": far, "path": path}
+            )
+        kinds += [
+            described[members[0]]
+            | {
+                "role": chosen.where["role"],
+                "errors": len(members),
+                "confident": int((confidence[members] >= np.log(CONFIDENT_ODDS)).sum()),
+                "n": pictures[key[1], key[2]],
+            }
+            for key, members in of_kind.items()
+        ]
+    wrong.sort(key=lambda error: -error["confidence"])
+    kinds.sort(key=lambda kind: (-kind["confident"], -kind["errors"]))
+    worst = [e for role in ("external", "internal") for e in [e for e in wrong if e["role"] == role][:LISTED_ERRORS]]
+    if paths and worst:
+        with paths.open("w", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, list(worst[0]))
+            writer.writeheader()
+            writer.writerows(worst)
+    nameless = [{key: value for key, value in error.items() if key != "path"} for error in worst]
+    return {"odds": CONFIDENT_ODDS, "kinds": kinds, "most_confident": nameless}
+
+
+def _describe(study: Study, chosen: PictureSet, i: int, decided: np.ndarray) -> dict[str, Any]:
+    classes = study.bundle.card.classes
+    return {
+        "source": chosen.source,
+        "finding": chosen.findings[i] or "not stated",
+        "truth": classes[chosen.labels[i]],
+        "decided": classes[decided[i]],
+    }
