@@ -22,18 +22,17 @@ st.set_page_config(
 )
 # What has too much text about this one network, or figures that change with each one, is there in English alone.
 ENGLISH = [
-    st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
     st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
     st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),
 ]
-how_it_works, evidence, card = ENGLISH
+evidence, card = ENGLISH
 # The addresses are the files' names: Streamlit knows only those until its first visitor has run this line, and would
 # tell one who follows a link to another address that there is no such page.
 page = st.navigation(
     [
         st.Page("pages/read.py", title=tr("Read"), icon=":material/radiology:", default=True),
         st.Page("pages/batch.py", title=tr("Batch"), icon=":material/stacks:"),
-        how_it_works,
+        st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
         st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
         st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
         evidence,

@@ -11,13 +11,13 @@ from interface.read.sentences import said
 from model.reading.prevalence import Predictive, Share, likelihood_ratios, predictive_values
 
 LESSON = mark(
-    "**The same test, another answer.** At a prevalence of 1 %, a test that finds 90 of 100 ill people and clears 90 "
-    "of 100 others is wrong in eleven of twelve positive results: among 1,000 people there are 10 ill and 990 others, "
-    "so 9 true alarms meet 99 false ones. At a prevalence of 50 % the same test is right in nine of ten. Sensitivity "
-    "and specificity belong to the test; what a result means belongs to the test **and** to whom it is used on."
+    "**The same test, another answer.** Take a test with a sensitivity of 90 % and a specificity of 90 %. At a "
+    "prevalence of 1 %, eleven of twelve positive results are wrong: among 1,000 people 10 are ill and 990 are not, so "
+    "9 true alarms meet 99 false alarms. At a prevalence of 50 %, nine of ten positive results are correct. "
+    "Sensitivity and specificity describe the test; what a result means also depends on who is tested."
 )
 PREVALENCES = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
-OWN = mark("My own numbers")
+OWN = mark("Custom values")
 
 
 def choose(presets: list[prevalence_charts.Preset]) -> None:
@@ -40,7 +40,7 @@ def choose(presets: list[prevalence_charts.Preset]) -> None:
     st.selectbox(tr("Test"), [*names_shown], key="preset", on_change=take_over, format_func=names_shown.__getitem__)
     preset = names.get(st.session_state.preset)
     source = labels.plain(said(preset.source)) if preset else None
-    st.caption(source or tr("Shares that you set yourself; intervals as if of 500 people."))
+    st.caption(source or tr("Values that you set; intervals as if measured on 500 people each."))
     left, right = st.columns(2, gap="medium")
     left.slider(
         tr("Sensitivity"), 0, 100, step=1, format="%d %%", key="sensitivity", on_change=own,
@@ -60,13 +60,18 @@ def shares(presets: list[prevalence_charts.Preset]) -> tuple[Share, Share]:
     return Share(st.session_state.sensitivity / 100, 500), Share(st.session_state.specificity / 100, 500)
 
 
-def percent(value: float) -> str:
+def percent(value: float, digits: int | None = None) -> str:
     """A share in percent, with a digit more near the ends."""
-    return f"{100 * value:.1f} %" if value < 0.1 or value > 0.99 else f"{100 * value:.0f} %"
+    if digits is None:
+        digits = 1 if value < 0.1 or value > 0.99 else 0
+    return f"{100 * value:.{digits}f} %"
 
 
-def shown(found: Predictive) -> str:
-    return tr("95 % interval {low} to {high}", low=percent(found.low), high=percent(found.high))
+def shown(predicted: Predictive) -> str:
+    """The interval, with as many digits as its ends need to differ."""
+    low, high = 100 * predicted.low, 100 * predicted.high
+    digits = next((digits for digits in range(3) if f"{low:.{digits}f}" != f"{high:.{digits}f}"), 3)
+    return tr("95 % interval {low} to {high}", low=percent(predicted.low, digits), high=percent(predicted.high, digits))
 
 
 def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
@@ -74,11 +79,11 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
     ppv, npv = predictive_values(sensitivity, specificity, prevalence)
     left, right = st.columns(2, gap="medium")
     left.metric(
-        tr("A positive result is right in"), percent(ppv.value), border=True, help=tr("Positive predictive value")
+        tr("A positive result is correct for"), percent(ppv.value), border=True, help=tr("Positive predictive value")
     )
     left.caption(shown(ppv))
     right.metric(
-        tr("A negative result is right in"), percent(npv.value), border=True, help=tr("Negative predictive value")
+        tr("A negative result is correct for"), percent(npv.value), border=True, help=tr("Negative predictive value")
     )
     right.caption(shown(npv))
     # Columns of their own, so that on a phone both figures come before the charts.
@@ -122,7 +127,7 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
                 [tr("Odds before the test"), f"{odds:.3g}", f"{odds:.3g}"],
                 [tr("Likelihood ratio"), labels.times(up), labels.times(down)],
                 [tr("Odds after the test"), labels.times(odds * up), labels.times(odds * down)],
-                [tr("Chance of the disease after it"), percent(ppv.value), percent(1 - npv.value)],
+                [tr("Probability of the disease afterwards"), percent(ppv.value), percent(1 - npv.value)],
             ],
             (1, 2),
         )
@@ -133,8 +138,8 @@ page.through_app()
 st.title(tr("Prevalence"))
 st.markdown(
     tr(
-        "A score or a result is not yet an answer: how likely the disease is **after** a test depends on how common it "
-        "was **before**."
+        "A score is not yet an answer: how likely the disease is **after** a test depends on how common it was "
+        "**before**."
     )
     + f" {tr(labels.NOT_A_DEVICE)}"
 )
@@ -152,6 +157,6 @@ st.info(tr(LESSON), icon=":material/lightbulb:")
 st.caption(
     tr(
         "Intervals by Mercaldo, Lau and Zhou (2007), on the logit scale, from the numbers of people behind both "
-        "shares. They know nothing of how another hospital differs."
+        "shares. They do not account for differences between hospitals."
     )
 )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interface.core.language import tr
 from interface.learn.gradient_depth import Trace
 
 Option = dict[str, Any]
@@ -48,7 +49,7 @@ def gradients(traces: Sequence[Trace], names: dict[str, str]) -> Option:
         "grid": {"left": 8, "right": 24, "top": 60, "bottom": 36, "containLabel": True},
         "xAxis": {
             "type": "value",
-            "name": "weight layers above the picture",
+            "name": tr("weight layers above the image"),
             "nameLocation": "middle",
             "nameGap": 28,
             "max": traces[0].layers[-1],

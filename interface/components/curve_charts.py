@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interface.components.charts import BLUE, GREEN, GREY, ORANGE, SYMBOLS, Option
+from interface.core.language import tr
 from interface.learn.weight_decay import Training
 
 # Dashes tell lines apart where colours come round again.
@@ -72,7 +73,7 @@ def shares(trainings: Sequence[Training], names: Mapping[str, str]) -> Option:
         )
         for number, one in enumerate(trainings)
     ]
-    option = axes(lines, "step of training", "size of F(x) (x = 1)", x_max=trainings[0].steps[-1], y_min=0)
+    option = axes(lines, tr("step of training"), tr("size of F(x) (x = 1)"), x_max=trainings[0].steps[-1], y_min=0)
     # Three names, which a phone has room for one under the other.
     option["legend"] |= {"type": "plain"}
     option["grid"] |= {"top": 72}

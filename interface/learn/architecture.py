@@ -90,7 +90,7 @@ def describe(name: str, size: int = 224) -> Backbone:
     stages = []
     side, below = size, []
     for number, blocks in enumerate((0, *BLOCKS[name]), start=1):
-        layers = _stem() if number == 1 else _stage(number, blocks)
+        layers = [Convolution(7, 2, 3, 64)] if number == 1 else _stage(number, blocks)
         for layer in layers:
             output = -(-side // layer.stride)
             if layer.inputs:
@@ -136,15 +136,14 @@ def reach(layers: list[tuple[int, int]]) -> tuple[int, int, int]:
     return receptive_field(layers), step, before
 
 
-def _stem() -> list[Convolution]:
-    return [Convolution(7, 2, 3, 64), Convolution(3, 2, 0, 64)]
-
-
 def _stage(number: int, blocks: int) -> list[Convolution]:
-    """Keras puts a stage's stride on the first 1x1 convolution and on the shortcut beside it."""
+    """The blocks of a stage; conv2 begins with the pooling (He et al. 2015, table 1).
+
+    Keras puts a stage's stride on the first 1x1 convolution and on the shortcut.
+    """
     narrow = 64 * 2 ** (number - 2)
     wide = 4 * narrow
-    layers = []
+    layers = [Convolution(3, 2, 0, 64)] if number == 2 else []
     for block in range(blocks):
         inputs = wide if block else (64 if number == 2 else wide // 2)
         stride = 2 if block == 0 and number > 2 else 1

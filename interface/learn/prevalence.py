@@ -59,27 +59,28 @@ LITERATURE = (
 
 
 def measured(card: Card) -> list[Preset]:
-    """This network on each source that has both shares, at its default operating point; external and large ones first.
+    """This network on each source that has both shares, at its default operating point; the worst source first.
 
-    Shares of fewer than `FEWEST` pictures are left out: all of six pictures is no specificity of 100 %.
+    The worst has the least sum of sensitivity and specificity (Youden 1950). Shares of fewer than `FEWEST` images are
+    left out: all of six images is no specificity of 100 %.
     """
     rows: list[dict[str, Any]] = card.raw.get("figures") or []
-    ill = {row["source"]: row for row in rows if row.get("metric") == "sensitivity"}
-    found = []
-    for row in sorted(rows, key=lambda row: (row.get("role") != "external", -int(row.get("n") or 0))):
-        if row.get("metric") == "specificity" and row.get("source") in ill:
-            one = ill[row["source"]]
-            if min(int(one["n"]), int(row["n"])) < FEWEST:
-                continue
-            found.append(
-                Preset(
-                    f"This network: {row['set']}, {_of(row['what'])}",
-                    Share(float(one["value"]), int(one["n"])),
-                    Share(float(row["value"]), int(row["n"])),
-                    f"card.json of {card.title}: {one['n']} and {row['n']} pictures.",
-                )
-            )
-    return found
+    sensitivities = {row["source"]: row for row in rows if row.get("metric") == "sensitivity"}
+    pairs = [
+        (sensitivities[row["source"]], row)
+        for row in rows
+        if row.get("metric") == "specificity" and row.get("source") in sensitivities
+    ]
+    enough = [pair for pair in pairs if min(int(row["n"]) for row in pair) >= FEWEST]
+    return [
+        Preset(
+            f"This network: {specificity['set']}, {_of(specificity['what'])}",
+            Share(float(sensitivity["value"]), int(sensitivity["n"])),
+            Share(float(specificity["value"]), int(specificity["n"])),
+            f"card.json of {card.title}: {sensitivity['n']} and {specificity['n']} images.",
+        )
+        for sensitivity, specificity in sorted(enough, key=lambda pair: sum(float(row["value"]) for row in pair))
+    ]
 
 
 def _of(what: str) -> str:

@@ -329,7 +329,7 @@ def test_a_batch_and_a_quiz_are_told_in_the_language(name: str, picture: Callabl
     assert not app.exception and not left_in_english(app, name)
 
 
-@pytest.mark.parametrize("page", ["how_it_works", "evidence", "card"])
+@pytest.mark.parametrize("page", ["evidence", "card"])
 def test_what_is_there_in_english_alone_says_so(page: str) -> None:
     app = visit("es")
     app.switch_page(f"pages/{page}.py").run()

@@ -20,7 +20,7 @@ def metric(page: AppTest, place: int) -> str:
 
 def test_predictive_values_follow_the_prevalence(page: AppTest) -> None:
     assert not page.exception
-    page.selectbox(key="preset").select("My own numbers").run()
+    page.selectbox(key="preset").select("Custom values").run()
     page.slider(key="sensitivity").set_value(90).run()
     page.slider(key="specificity").set_value(90).run()
     page.select_slider(key="prevalence").set_value(1.0).run()
@@ -36,7 +36,7 @@ def test_presets_bring_their_shares_and_their_source(page: AppTest) -> None:
     assert page.slider(key="sensitivity").value == 97 and page.slider(key="specificity").value == 25
     assert "radiol\\.2020200642" in said(page)
     page.slider(key="specificity").set_value(60).run()
-    assert page.selectbox(key="preset").value == "My own numbers"
+    assert page.selectbox(key="preset").value == "Custom values"
 
 
 @pytest.mark.parametrize(
