@@ -1,4 +1,4 @@
-"""Changes of a radiograph that keep its label: what other hospitals, exports and phones do to a picture."""
+"""Augmentation: changes that keep the label, as other hospitals, exports and phones make them."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How strongly training pictures are varied; each chance is per picture.
+    """How strongly training images are varied; each probability is per image.
 
     Attributes:
         rotation: largest rotation in degrees.
         shift: largest shift as a share of the side.
         zoom: smallest and largest scale; below 1 shows a border, above 1 crops borders and their markers.
-        squash: largest change of the aspect ratio (one source comes squashed to a square, others do not).
+        squash: largest change of the aspect ratio (one source was resized to squares, others were not).
         gamma: largest |log2| of the gamma exponent.
         contrast: largest S-curve strength, 0..1.
         range: largest share of the grey range that is lost at each end.
-        equalise: chance of CLAHE (contrast-limited histogram equalisation), as many viewers and phones apply.
-        blur, noise, jpeg: chance of a Gaussian blur, of noise, and of JPEG compression at quality 30 to 90.
-        borders: chance of covering strips along the borders, where side markers and names stand.
-        cutout: chance of covering one to three rectangles anywhere (DeVries and Taylor 2017).
-        background: chance of something else where the lungs are not (`background.change`).
-        flip: chance of a horizontal flip. No class depends on the side, and every lung is seen in two positions;
-            that a film came mirrored is for the input check to say, not for this network.
+        equalise: probability of CLAHE (contrast-limited histogram equalisation), as many viewers and phones apply.
+        blur, noise, jpeg: probability of a Gaussian blur, of noise, and of JPEG compression at quality 30 to 90.
+        borders: probability of covering strips along the borders, where side markers and names are.
+        cutout: probability of covering one to three rectangles anywhere (DeVries and Taylor 2017).
+        background: probability of another background (`background.change`).
+        flip: probability of a horizontal flip. No class depends on the side, and every lung is seen in two
+            positions; mirrored radiographs are detected by a network of their own.
     """
 
     rotation: float = 8.0
@@ -50,11 +50,11 @@ MEDIUM = Augmentation(6, 0.04, (0.95, 1.12), 0.06, 0.4, 0.3, 0.08, 0.1, 0.15, 0.
 STRENGTHS = {
     "strong": Augmentation(),
     "medium": MEDIUM,
-    # Against side markers, which stand along the borders and tell the hospital.
+    # Against side markers, which are near the borders and identify the hospital.
     "borders": replace(MEDIUM, borders=0.9),
-    # Against everything that is not lung.
+    # Against everything outside the lungs.
     "lungs": replace(MEDIUM, background=0.5),
-    # Each leaves one part out, to measure what that part is worth.
+    # Each leaves one part out, to measure its effect.
     "no-grey": Augmentation(gamma=0, contrast=0, equalise=0, blur=0, noise=0, jpeg=0, range=0),
     "no-cover": Augmentation(borders=0, cutout=0),
     "no-flip": Augmentation(flip=0),
@@ -68,7 +68,7 @@ def augment(picture: np.ndarray, size: int, rng: np.random.Generator, how: Augme
     Args:
         picture: (S, S) uint8 grey.
         size: pixels a side of the result.
-        rng: where chance comes from; the same state gives the same picture.
+        rng: random generator; the same state gives the same image.
         how: the strengths.
 
     Returns:
@@ -104,7 +104,7 @@ def _move(picture: np.ndarray, size: int, rng: np.random.Generator, how: Augment
 
 
 def regrade(grey: np.ndarray, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
-    """Bend and narrow the grey scale of an (H, W) float32 picture of 0-255, as films, exports and viewers do."""
+    """Change gamma, contrast and range of an (H, W) float32 image of 0-255, as films, exports and viewers do."""
     unit = np.clip(grey / 255.0, 0.0, 1.0) ** np.float32(2.0 ** rng.uniform(-how.gamma, how.gamma))
     strength = np.float32(rng.uniform(-how.contrast, how.contrast))
     # Mixed with a smoothstep (or its mirror about the diagonal), as film curves and viewers' windows bend grey.

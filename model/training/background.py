@@ -1,4 +1,4 @@
-"""What lies outside the lungs is changed in training, so that it can't tell the hospital, and with it the class."""
+"""Background augmentation: replace what is outside the lungs, which identifies the hospital and with it the class."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from model.reading import bundle
 from model.reading.card import BundleError
 from model.reading.radiograph import to_input
 
-# Pixels a side of the masks that are kept: as fine as the lung network's.
+# Pixels a side of the lung masks, the lung network's resolution.
 SIDE = 128
-# Share of the side by which the lungs are widened: the heart's border and the recesses behind the diaphragm stay.
-WIDENED = 0.05
-# Share of the side over which the change fades in, so that there is no edge to learn from.
+# Share of the side by which the lungs are dilated: the heart's border and the recesses behind the diaphragm stay.
+DILATION = 0.05
+# Share of the side over which the change fades in, so that there is no edge to learn.
 FADE = 0.02
 
 
 def find_lungs(pictures: np.ndarray) -> np.ndarray:
-    """Find the lungs with the network of the bundle that ships.
+    """Segment the lungs with the network of the default bundle.
 
     Args:
         pictures: (N, S, S) uint8.
 
     Returns:
-        (N, SIDE, SIDE) uint8, from 0 (outside) to 255 (the lungs, widened). All of a picture is 255 where no lungs
-        were found: nothing of it is changed then.
+        (N, SIDE, SIDE) uint8, from 0 (outside) to 255 (the dilated lungs). All 255 where no lungs were found, so that
+        nothing is changed.
 
     Raises:
         BundleError: the bundle can't be used, or has no lung network.
@@ -33,29 +33,29 @@ def find_lungs(pictures: np.ndarray) -> np.ndarray:
     segmenter = bundle.load().segmenter
     if segmenter is None:
         raise BundleError("The bundle that ships has no lung network: add one with `python train.py add-auxiliary`.")
-    reach = 2 * round(WIDENED * SIDE) + 1
-    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    found = np.full((len(pictures), SIDE, SIDE), 255, np.uint8)
+    reach = 2 * round(DILATION * SIDE) + 1
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    masks = np.full((len(pictures), SIDE, SIDE), 255, np.uint8)
     for i, picture in enumerate(pictures):
         lungs = segmenter.find_in(to_input(picture.astype(np.float32), segmenter.size))
         if lungs.found:
             mask = cv2.resize(lungs.mask, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-            widened = cv2.dilate((mask > 0.5).astype(np.uint8) * 255, round_)
-            found[i] = cv2.GaussianBlur(widened, (0, 0), FADE * SIDE)
-    return found
+            widened = cv2.dilate((mask > 0.5).astype(np.uint8) * 255, ellipse)
+            masks[i] = cv2.GaussianBlur(widened, (0, 0), FADE * SIDE)
+    return masks
 
 
 def change(picture: np.ndarray, lungs: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Put something else where the lungs are not.
+    """Replace the background of a radiograph.
 
-    One of three at random: the same place of another radiograph in this one's greys, this one's own coarse shades,
-    or one grey (cut and paste against shortcuts: DeGrave et al. 2021 show what borders and markers tell).
+    By one of three at random: the background of another radiograph, matched in mean and contrast; a blurred copy; or
+    one grey value. DeGrave et al. 2021 show that networks learn borders and markers.
 
     Args:
         picture: (S, S) uint8.
-        lungs: (SIDE, SIDE) uint8, as `find_lungs` gives them.
+        lungs: (SIDE, SIDE) uint8, as `find_lungs` returns them.
         other: (S, S) uint8, another radiograph.
-        rng: where chance comes from.
+        rng: random generator.
 
     Returns:
         (S, S) uint8.

@@ -1,4 +1,4 @@
-"""Keras weights -> bundle: convert, verify against Keras on real pictures, calibrate, measure, write atomically."""
+"""Export a bundle: convert, compare with Keras on the validation images, calibrate, measure, write atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from model.training.dataset import Dataset
 from model.training.gradcam import gradcam
 from model.training.quantize import choose, int8
 
-COMPARED = 128
+# Validation images whose Grad-CAM by gradients is compared with the class maps.
+GRADCAM_IMAGES = 128
+# Share of the validation images that the uncertain margin is chosen to cover.
 ABSTAIN = 0.185
 
 
@@ -79,19 +81,19 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Pa
     with tempfile.TemporaryDirectory(dir=_parent(out)) as scratch:
         staged = Path(scratch) / "bundle"
         staged.mkdir()
-        found = _choose_form(model, staged, card, data, validation)
-        card["architecture"]["weights_stored_as"] = found.form
-        step = max(1, len(validation) // COMPARED)
+        chosen = _choose_scheme(model, staged, card, data, validation)
+        card["architecture"]["weights_stored_as"] = chosen.scheme
+        step = max(1, len(validation) // GRADCAM_IMAGES)
         card["export"] = {
             "compared_with": "Keras float32 with the weights that training ended with, on every validation picture",
             "pictures": len(validation),
-            "largest_score_difference": round(found.largest, 6),
-            "mean_score_difference": round(found.mean, 6),
-            "auc_lost": round(found.auc_lost, 5),
-            "gradcam": _compare_maps(model, validation[::step][:COMPARED], found.maps[::step][:COMPARED]),
+            "largest_score_difference": round(chosen.largest, 6),
+            "mean_score_difference": round(chosen.mean, 6),
+            "auc_lost": round(chosen.auc_lost, 5),
+            "gradcam": _compare_maps(model, validation[::step][:GRADCAM_IMAGES], chosen.maps[::step][:GRADCAM_IMAGES]),
         }
         reader = shipped.load(staged)
-        logits = {"validation": found.logits}
+        logits = {"validation": chosen.logits}
         for split in ("test", "external"):
             logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), size))
         _calibrate(card, data, logits["validation"])
@@ -99,8 +101,8 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Pa
         seal(card, staged)
         shipped.load(staged)
         swap(staged, out)
-    print(f"bundle in {out}: {(out / 'model.tflite').stat().st_size / 1e6:.1f} MB, weights stored as {found.form}")
-    print(f"largest score difference from Keras on {len(validation)} pictures: {found.largest:.5f}")
+    print(f"bundle in {out}: {(out / 'model.tflite').stat().st_size / 1e6:.1f} MB, weights stored as {chosen.scheme}")
+    print(f"largest score difference from Keras on {len(validation)} pictures: {chosen.largest:.5f}")
     for figure in card["figures"]:
         print(
             f"  {figure['set']}: {figure['metric']} {figure['what']} {figure['value']:.3f} "
@@ -122,30 +124,32 @@ def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, len(bundle.card.classes)))
 
 
-def _choose_form(model: keras.Model, staged: Path, card: dict, data: Dataset, validation: np.ndarray) -> choose.Found:
-    """Write the form that is shipped; `model` may end with rounded kernels."""
+def _choose_scheme(
+    model: keras.Model, staged: Path, card: dict, data: Dataset, images: np.ndarray
+) -> choose.Comparison:
+    """Write the model file with the chosen quantisation scheme; the kernels of `model` may be rounded afterwards."""
 
     def write(content: bytes) -> shipped.Bundle:
         (staged / "model.tflite").write_bytes(content)
         seal(card, staged)
         return shipped.load(staged)
 
-    def calibrating() -> np.ndarray:
-        learned = data.indices("train") if len(data.indices("train")) else data.indices("validation")
-        chosen = np.random.default_rng(0).permutation(learned)[: int8.CALIBRATED_ON]
-        return read_pictures(data, chosen, card["input"]["size"])
+    def read_calibration_images() -> np.ndarray:
+        train = data.indices("train") if len(data.indices("train")) else data.indices("validation")
+        drawn = np.random.default_rng(0).permutation(train)[: int8.CALIBRATION_IMAGES]
+        return read_pictures(data, drawn, card["input"]["size"])
 
-    labels, weights = _judged_by(data)
+    labels, weights = _labels_and_weights(data)
     sources = np.array([data.records[i].source for i in data.indices("validation")])
-    judged = choose.Judged(validation, labels, weights, sources, data.classes.index(card["positive_class"]))
-    found = choose.choose(model, write, calibrating, judged)
-    if found is None:
-        raise ExportError("No form of the converted network gives the scores that Keras gives: it is not written.")
-    return found
+    validation = choose.Validation(images, labels, weights, sources, data.classes.index(card["positive_class"]))
+    chosen = choose.choose(model, write, read_calibration_images, validation)
+    if chosen is None:
+        raise ExportError("No quantisation scheme keeps the scores that Keras gives: the bundle is not written.")
+    return chosen
 
 
-def _judged_by(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and weights of the validation pictures, as calibration uses them."""
+def _labels_and_weights(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and weights of the validation images for calibration."""
     chosen = data.indices("validation")
     return data.labels(chosen), make_weights(data, chosen, "source").astype(float)
 
@@ -157,9 +161,9 @@ def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarr
     for start in range(0, len(sample), 16):
         pictures = sample[start : start + 16]
         reference = gradcam(model, pictures, relu=False)
-        own = exact.predict(pictures, verbose=0)["maps"]
-        spread = np.ptp(reference, axis=(1, 2), keepdims=True)
-        largest = max(largest, float((np.abs(reference - own) / np.maximum(spread, 1e-12)).max()))
+        maps = exact.predict(pictures, verbose=0)["maps"]
+        extent = np.ptp(reference, axis=(1, 2), keepdims=True)
+        largest = max(largest, float((np.abs(reference - maps) / np.maximum(extent, 1e-12)).max()))
         ranks += [
             spearmanr(reference[i, :, :, c].ravel(), shipped_maps[start + i, :, :, c].ravel()).statistic
             for i in range(len(pictures))
@@ -177,7 +181,7 @@ def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarr
 def _calibrate(card: dict, data: Dataset, logits: np.ndarray) -> None:
     chosen = data.indices("validation")
     groups = [data.records[i].group for i in chosen]
-    labels, weights = _judged_by(data)
+    labels, weights = _labels_and_weights(data)
     temperature = calibration.fit_temperature(logits, labels, weights)
     scores = calibration.scores_of(logits, temperature)
     positive = data.classes.index(card["positive_class"])

@@ -16,11 +16,11 @@ BACKBONES = {
 }
 # What Keras' ResNet v1 weights expect ("caffe" mode): blue, green, red minus these means (He et al. 2015).
 IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
-# A radiograph is brought to the mean and spread of a natural picture's grey, so that pretrained filters fire as usual.
+# Mean and standard deviation of the grey values of natural images, which pretrained filters expect.
 GREY_MEAN, GREY_SPREAD = 118.0, 58.0
-# Kept from dividing by zero on a blank picture; 2 grey levels are less than any radiograph's spread.
+# Avoids division by zero for a blank image; 2 grey levels are less than any radiograph's standard deviation.
 LEAST_SPREAD = 2.0
-# What `fitting.fit` calls the weights of a whole network.
+# File name of the weights of a whole network, as `fit.fit` writes it.
 WHOLE_SUFFIX = "final.weights.h5"
 FEATURES_LAYER, MAPS_LAYER, LOGITS_LAYER = "pooled", "class_maps", "logits"
 
@@ -34,8 +34,8 @@ def build(
 ) -> keras.Model:
     """Build the classifier.
 
-    The normalisation is inside, so that no caller can get it wrong: the grey values are harmonised, then shifted to
-    what ImageNet weights expect.
+    The normalisation is part of the graph, so that no caller can get it wrong: the grey values are harmonised, then
+    shifted to what ImageNet weights expect.
 
     Args:
         arch: "resnet50", "resnet101" or "resnet152" (He et al. 2016, arXiv:1512.03385).
@@ -76,17 +76,18 @@ def build(
 
 
 def normalise(image: keras.KerasTensor, harmonise: str = "standardise") -> keras.KerasTensor:
-    """Take away the grey scale that differs between hospitals' exports, then shift to ImageNet's BGR input.
+    """Remove differences of the grey scale between hospitals' exports, then shift to ImageNet's BGR input.
 
     Args:
         image: (N, S, S, 1) grey 0-255.
-        harmonise: "standardise" (each picture by its own mean and spread), "equalise" (`equalise` first), or "none".
+        harmonise: "standardise" (each image by its mean and standard deviation), "equalise"
+            (`equalise` first), or "none".
 
     Returns:
         (N, S, S, 3).
 
     Raises:
-        TrainingError: another word.
+        TrainingError: an unknown `harmonise`.
     """
     if harmonise not in ("standardise", "equalise", "none"):
         raise TrainingError(f"Unknown --harmonise {harmonise}: choose standardise, equalise or none.")
@@ -99,10 +100,10 @@ def normalise(image: keras.KerasTensor, harmonise: str = "standardise") -> keras
 
 
 def equalise(image: keras.KerasTensor, bins: int = 16, limit: float = 3.0) -> keras.KerasTensor:
-    """Contrast-limited histogram equalisation (Pizer et al. 1987) of each whole picture, in operations of the graph.
+    """Contrast-limited global histogram equalisation (Pizer et al. 1987) with operations of the graph.
 
     The grey curve is linear inside a bin and rises by the share of the pixels in it, at most `limit` times the even
-    share, so that a black border does not eat the range.
+    share, so that a black border does not take the range.
 
     Args:
         image: (N, S, S, 1) grey 0-255.
@@ -112,8 +113,8 @@ def equalise(image: keras.KerasTensor, bins: int = 16, limit: float = 3.0) -> ke
     Returns:
         (N, S, S, 1) grey 0-255.
     """
-    # One channel a bin: how far each pixel fills it, 0 to 1. Its mean is the share of the pixels above the bin, those
-    # inside counted in part, so no comparison is needed, which LiteRT would run slowly.
+    # One channel per bin: how far each pixel fills it, 0 to 1. Its mean is the share of the pixels above the bin, those
+    # inside counted in part. Comparisons, which LiteRT runs slowly, are not needed.
     steps = ops.reshape(ops.arange(bins, dtype="float32"), (1, 1, 1, bins))
     filled = ops.clip(image * (bins / 255.0) - steps, 0.0, 1.0)
     above = ops.mean(filled, axis=(1, 2), keepdims=True)
@@ -124,12 +125,12 @@ def equalise(image: keras.KerasTensor, bins: int = 16, limit: float = 3.0) -> ke
 
 
 def freeze_below(model: keras.Model, stage: int, norms: bool = False) -> None:
-    """Let only the stages from conv<stage> on learn; the stem and earlier stages keep their weights.
+    """Freeze the stem and the stages before conv<stage>.
 
     Args:
         model: as `build` returns it.
-        stage: 1 (everything learns) to 6 (the head alone).
-        norms: let the BatchNorm layers of these stages learn too, and normalise by the batch.
+        stage: 1 (everything is trained) to 6 (only the head).
+        norms: train the BatchNorm layers of the trainable stages too, and normalise by the batch.
     """
     for layer in model.layers:
         name = layer.name
@@ -165,8 +166,8 @@ def with_maps(model: keras.Model) -> keras.Model:
 def centre_head(model: keras.Model) -> None:
     """Subtract the mean over classes from the head's weights and biases, in place.
 
-    A softmax does not change when the same number is added to all logits, so neither do the scores; but each class'
-    map now shows what speaks for it AGAINST the others, not what speaks for all of them alike.
+    The scores stay: a softmax does not change when the same number is added to all logits. But each class' map now
+    shows the evidence for it against the others, without what all classes have in common.
     """
     head = model.get_layer(LOGITS_LAYER)
     kernel, bias = head.get_weights()
@@ -174,10 +175,10 @@ def centre_head(model: keras.Model) -> None:
 
 
 def round_to_int8(model: keras.Model) -> None:
-    """Round every kernel to 255 steps a channel, in place, so that storing it as int8 loses nothing.
+    """Round every kernel to 255 steps per channel, in place, so that storing it as int8 is lossless.
 
-    Symmetric, one scale an output channel (Krishnamoorthi 2018, arXiv:1806.08342); folding the BatchNorm behind a
-    convolution scales whole output channels, so the rounded kernel stays on its grid.
+    Symmetric, one scale per output channel (Krishnamoorthi 2018, arXiv:1806.08342); folding the BatchNorm behind a
+    convolution scales whole output channels, so a rounded kernel stays on its grid.
     """
     for layer in kernel_layers(model):
         kernel, *rest = layer.get_weights()

@@ -79,7 +79,7 @@ def test_unknown_backbone_and_missing_weights_are_refused() -> None:
 
 def test_bundle_holds_what_its_card_says(small_bundle: Path) -> None:
     card = json.loads((small_bundle / "card.json").read_text(encoding="utf-8"))
-    assert card["export"]["largest_score_difference"] < choose.LARGEST_MOVE
+    assert card["export"]["largest_score_difference"] < choose.LARGEST_CHANGE
     assert card["export"]["gradcam"]["largest_difference"] < 1e-4
     assert card["export"]["gradcam"]["rank_correlation"] > 0.95
     assert set(card["operating_points"]["points"]) == {"balanced", "specificity_90", "sensitivity_95"}

@@ -50,9 +50,9 @@ def test_folded_stem_gives_the_same(model: keras.Model, pictures: np.ndarray) ->
 def test_it_computes_in_8_bits_and_keeps_the_maps(content: bytes, model: keras.Model, pictures: np.ndarray) -> None:
     interpreter = Interpreter(model_content=content)
     run = interpreter.get_signature_runner("serving_default")
-    outputs = [run(image=one[None]) for one in pictures]
+    outputs = [run(image=picture[None]) for picture in pictures]
     exact = network.with_maps(model).predict(pictures, verbose=0)
-    judged = choose.Judged(pictures, np.arange(24) % 3, np.ones(24), np.full(24, "drawn"), 2)
+    judged = choose.Validation(pictures, np.arange(24) % 3, np.ones(24), np.full(24, "drawn"), 2)
     found = choose.compare(
         "int8",
         np.concatenate([one["logits"] for one in outputs]),
@@ -91,7 +91,7 @@ def test_lost_auc_is_that_of_the_source_that_loses_most() -> None:
     maps = rng.normal(size=(20, 2, 2, 3))
     turned = logits.copy()
     turned[sources == "other"] = turned[sources == "other"][::-1]
-    judged = choose.Judged(np.zeros((20, 1, 1, 1)), labels, np.ones(20), sources, 2)
+    judged = choose.Validation(np.zeros((20, 1, 1, 1)), labels, np.ones(20), sources, 2)
     found = choose.compare("turned", turned, maps, {"logits": logits, "maps": maps}, judged)
     assert found.auc_lost == pytest.approx(1.0)
     assert found.rank == pytest.approx(1.0)

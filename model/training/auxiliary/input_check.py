@@ -1,4 +1,4 @@
-"""Fit and measure the input check: pictures of every kind -> features of the shipped network -> statistics."""
+"""Fit and measure the input check: statistics over the classifier's features of images of every kind."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from model.reading.radiograph import Unreadable, decode, to_input
 from model.training.augment import STRENGTHS, augment
 from model.training.dataset import Dataset
 
-# Kinds of the manifest's source "gate" that are no radiographs; the rest of them are, of other parts of the body.
+# Findings of the manifest's source "gate" that are not radiographs; the others are radiographs of other body parts.
 MEDICAL = frozenset({"chest_ct", "brain_mri", "ultrasound"})
 NOT_MEDICAL = frozenset({"photo", "photograph", "document"})
 LATERAL = "lateral_chest"
-# Of frontal radiographs about so many may be refused: less than the target of 1 %, as other hospitals will need some.
+# Share of frontal radiographs that may be refused: below the target of 1 %, because other hospitals' need some.
 REFUSED_FRONTAL = 0.0075
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 DIRECTIONS = 64
-# Of each split, and of those varied or turned: enough to learn from, and read in a few minutes.
+# Images of each split, and how many of them are rotated or augmented: read in a few minutes.
 FRONTAL_PER_PART = {"train": 1000, "validation": 1000, "test": 700, "external": 700}
 TURNED_PER_KIND = 200
 VARIED = 500
@@ -40,13 +40,13 @@ DRAWN = 240
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture for the input check.
+    """An image for the input check.
 
     Attributes:
-        kind: what it is, "frontal" or a key of `screening.WHAT`.
-        group: what it is reported under, such as "siim" or "foot".
+        kind: what it is, "frontal" or a kind of `model.reading.input_check`.
+        group: the row of the report, such as "siim" or "foot".
         part: "train", "validation" or "test".
-        read: gives its pixels, (H, W) float32 from 0 to 255.
+        read: returns its pixels, (H, W) float32 from 0 to 255.
     """
 
     kind: str
@@ -63,18 +63,18 @@ def kind_of(finding: str) -> str:
 
 
 def gather(manifest: Path, data: Dataset, seed: int = 1) -> list[Sample]:
-    """List what the check learns from and is tested on.
+    """List the images that the input check is fitted and tested on.
 
-    Frontal radiographs keep the split that the network was trained with; external sources are tested on alone. What
-    is no frontal radiograph is split by group, 60 % to learn from and 40 % to test on.
+    Frontal radiographs keep the network's split; external sources are only tested on. Other images are split by group,
+    60 % for training and 40 % for the test.
 
     Args:
         manifest: CSV with sources "gate" and "not_frontal".
         data: the radiographs, as `dataset.check` returns them.
-        seed: of what is drawn and varied.
+        seed: of the sampling and the augmentation.
 
     Returns:
-        The samples; each reads its picture when asked.
+        The samples; each reads its image when called.
     """
     samples = list(_frontal(data, seed))
     with manifest.open(newline="", encoding="utf-8") as handle:
@@ -116,7 +116,7 @@ def _from_file(path: Path) -> Callable[[], np.ndarray]:
 
 def _turned(path: Path, turns: int, inverted: bool) -> Callable[[], np.ndarray]:
     def read() -> np.ndarray:
-        # The other way round than it is mended.
+        # The inverse of the correction.
         pixels = np.rot90(decode(path.read_bytes()).pixels, -turns)
         return np.ascontiguousarray(255.0 - pixels if inverted else pixels, dtype=np.float32)
 
@@ -129,7 +129,7 @@ def _varied(picture: np.ndarray, seed: int) -> Callable[[], np.ndarray]:
 
 
 def _photographed(picture: np.ndarray, seed: int) -> Callable[[], np.ndarray]:
-    """As a phone takes it from a screen: askew, with the screen's edge and rows, a reflection and uneven light."""
+    """A photograph of a screen: rotated, with the screen's edge and rows, a reflection and uneven light."""
 
     def read() -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -152,7 +152,7 @@ def _photographed(picture: np.ndarray, seed: int) -> Callable[[], np.ndarray]:
 
 
 def _drawn(seed: int) -> Callable[[], np.ndarray]:
-    """Blank, noise, a gradient, text, a window with text, or shapes: what is on a screen beside pictures."""
+    """Blank, noise, a gradient, text, a window with text, or shapes, as in screenshots."""
 
     def read() -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -191,7 +191,7 @@ def extract(bundle: Bundle, samples: list[Sample]) -> tuple[list[Sample], np.nda
         Those that can be decoded, and their (n, F) pooled features.
     """
 
-    def one(sample: Sample) -> np.ndarray | None:
+    def read(sample: Sample) -> np.ndarray | None:
         try:
             return to_input(sample.read(), bundle.card.size)
         except Unreadable:
@@ -202,7 +202,7 @@ def extract(bundle: Bundle, samples: list[Sample]) -> tuple[list[Sample], np.nda
         # A few at a time: thousands of decoded pictures would not fit.
         for start in range(0, len(samples), 64):
             some = samples[start : start + 64]
-            for sample, image in zip(some, threads.map(one, some), strict=True):
+            for sample, image in zip(some, threads.map(read, some), strict=True):
                 if image is not None:
                     kept.append(sample)
                     features.append(bundle.run(image).features)
@@ -223,14 +223,14 @@ def fit(samples: list[Sample], features: np.ndarray) -> Screener:
     part, kind = np.array([s.part for s in samples]), np.array([s.kind for s in samples])
     learned, held = part == "train", part == "validation"
     logs = np.log1p(features)
-    own = learned & (kind == FRONTAL)
-    mean, scale = logs[own].mean(axis=0), logs[own].std(axis=0) + 1e-2
+    frontal = learned & (kind == FRONTAL)
+    mean, scale = logs[frontal].mean(axis=0), logs[frontal].std(axis=0) + 1e-2
     standard = (logs - mean) / scale
     classifier = LogisticRegression(C=0.003, max_iter=300).fit(standard[learned], kind[learned])
     slopes, bias = classifier.coef_, classifier.intercept_
     if len(slopes) == 1:  # scikit-learn keeps one row of two classes, the log-odds of the second
         slopes, bias = np.stack([-slopes[0], slopes[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
-    values, vectors = np.linalg.eigh(np.cov(standard[own], rowvar=False))
+    values, vectors = np.linalg.eigh(np.cov(standard[frontal], rowvar=False))
     leading = slice(len(values) - DIRECTIONS, None)
     screener = Screener(
         kinds=tuple(str(name) for name in classifier.classes_),
@@ -265,9 +265,9 @@ def extract_cached(bundle: Bundle, samples: list[Sample], cache: Path) -> tuple[
     listed = ";".join(f"{s.kind},{s.group},{s.part}" for s in samples)
     key = hashlib.sha256(f"{bundle.card.sha256};{listed}".encode()).hexdigest()
     if cache.exists():
-        with np.load(cache) as found:
-            if str(found["key"]) == key:
-                return [samples[i] for i in found["kept"].tolist()], found["features"]
+        with np.load(cache) as file:
+            if str(file["key"]) == key:
+                return [samples[i] for i in file["kept"].tolist()], file["features"]
     kept, features = extract(bundle, samples)
     places = {id(sample): i for i, sample in enumerate(samples)}
     np.savez(cache, key=key, kept=np.array([places[id(sample)] for sample in kept]), features=features)
@@ -306,16 +306,16 @@ def measure(screener: Screener, samples: list[Sample], features: np.ndarray) -> 
         A row for each group: kind, group, pictures, refused, and the verdicts with their counts.
     """
     rows: dict[tuple[str, str], Counter[str]] = {}
-    for sample, one in zip(samples, features, strict=True):
+    for sample, values in zip(samples, features, strict=True):
         if sample.part == "test":
-            rows.setdefault((sample.kind, sample.group), Counter())[screener.screen(one).kind] += 1
+            rows.setdefault((sample.kind, sample.group), Counter())[screener.screen(values).kind] += 1
     return [
         {
             "kind": kind,
             "group": group,
-            "pictures": found.total(),
-            "refused": found.total() - found[FRONTAL],
-            "verdicts": dict(found.most_common()),
+            "pictures": counts.total(),
+            "refused": counts.total() - counts[FRONTAL],
+            "verdicts": dict(counts.most_common()),
         }
-        for (kind, group), found in sorted(rows.items())
+        for (kind, group), counts in sorted(rows.items())
     ]

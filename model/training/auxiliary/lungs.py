@@ -1,4 +1,4 @@
-"""Train and export the network that finds lungs: a small U-Net on the shared lung masks."""
+"""Train, export and measure the lung segmentation network, a small U-Net."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model.training.manifest import DatasetError
 from model.training.quantize import convert
 
 SIDE = 128
-# Of the masks: the pictures are stored at this size.
+# Pixels a side of the stored images and masks.
 FULL = 256
 WIDTHS = (16, 24, 40, 64, 96)
 HOW = Augmentation(gamma=0.8, contrast=0.6, range=0.2)
@@ -27,11 +27,11 @@ HOW = Augmentation(gamma=0.8, contrast=0.6, range=0.2)
 
 @dataclass(frozen=True)
 class Masked:
-    """Radiographs with their lungs.
+    """Radiographs with their lung masks.
 
     Attributes:
         pictures, masks: (N, FULL, FULL) uint8; masks are 0 or 1.
-        parts: (N,) "train", "validation" or "test"; copies of one picture are in one part.
+        parts: (N,) "train", "validation" or "test"; copies of one image are in the same part.
     """
 
     pictures: np.ndarray
@@ -110,7 +110,7 @@ def loss(truth: keras.KerasTensor, lungs: keras.KerasTensor) -> keras.KerasTenso
 
 
 def vary(picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Move a picture and its mask alike, change the greys of the picture; both (SIDE, SIDE) float32."""
+    """Augment an image and its mask with the same geometry; both (SIDE, SIDE) float32."""
     angle, scale = rng.uniform(-15, 15), np.exp(rng.uniform(np.log(0.75), np.log(1.3))) * SIDE / FULL
     matrix = np.asarray(cv2.getRotationMatrix2D((FULL / 2, FULL / 2), angle, float(scale)), np.float64)
     matrix[:, 2] += (SIDE - FULL) / 2 + rng.uniform(-0.1, 0.1, 2) * SIDE
@@ -129,7 +129,7 @@ def train(data: Masked, epochs: int = 90, seed: int = 1) -> keras.Model:
 
     Args:
         data: as `load` returns it.
-        epochs: of 16 pictures a batch.
+        epochs: with batches of 16 images.
         seed: of everything.
 
     Returns:
@@ -172,16 +172,16 @@ def measure(segmenter: Segmenter, data: Masked, part: str = "test") -> dict[str,
     Returns:
         Mean, median and lowest Dice, and the number of pictures.
     """
-    found = []
+    coefficients = []
     for i in np.flatnonzero(data.parts == part):
         lungs = segmenter.find(Radiograph(data.pictures[i].astype(np.float32), "PNG", ""))
         inside = cv2.resize(lungs.mask, (FULL, FULL), interpolation=cv2.INTER_LINEAR) > 0.5
         both, either = (inside & (data.masks[i] > 0)).sum(), inside.sum() + data.masks[i].sum()
-        # No lungs marked and none found is right.
-        found.append(2 * both / either if either else 1.0)
+        # An empty mask and an empty segmentation agree.
+        coefficients.append(2 * both / either if either else 1.0)
     return {
-        "dice": round(float(np.mean(found)), 4),
-        "median": round(float(np.median(found)), 4),
-        "lowest": round(float(np.min(found)), 4),
-        "n": len(found),
+        "dice": round(float(np.mean(coefficients)), 4),
+        "median": round(float(np.median(coefficients)), 4),
+        "lowest": round(float(np.min(coefficients)), 4),
+        "n": len(coefficients),
     }

@@ -1,4 +1,4 @@
-"""Train and export the network that tells a mirrored radiograph: its labels come from mirroring pictures itself."""
+"""Train, export and measure the network that detects mirrored radiographs; it needs no labels but makes them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from model.training.quantize import convert
 
 SIDE = 96
 WIDTHS = (24, 32, 48, 64)
-# Side markers and corners are covered in most pictures: they would tell without the heart, until one is mirrored too.
+# Covers side markers and corners in most images: the network should look at the heart, not at markers.
 HOW = Augmentation(rotation=12, shift=0.08, zoom=(0.8, 1.25), borders=0.7, cutout=0.6, flip=0.0)
-# Of pictures that are the right way round, at most this share may be called mirrored on validation.
+# Share of validation images that may be wrongly called mirrored.
 FALSE_ALARMS = 0.005
 
 
 def build() -> keras.Model:
-    """Depthwise separable convolutions (Howard et al. 2017), asked about the picture and its mirror image.
+    """Build a network of depthwise separable convolutions (Howard et al. 2017) for the image and its mirror image.
 
     Returns:
         "image" (N, SIDE, SIDE, 1) float32 grey 0-255 -> {"mirrored": (N, 1)} log-odds, which change their sign and
@@ -49,11 +49,11 @@ def build() -> keras.Model:
 
 
 def train(data: Dataset, steps: int = 3000, seed: int = 1) -> keras.Model:
-    """Train on the training split and on what has no label, each picture as it is or mirrored by chance.
+    """Train on the training split and the unlabelled images, each mirrored with probability 1/2.
 
     Args:
-        data: frontal radiographs, the right way round but for few.
-        steps: of 32 pictures.
+        data: frontal radiographs, nearly all of them not mirrored.
+        steps: with batches of 32 images.
         seed: of everything.
 
     Returns:
@@ -83,7 +83,7 @@ def train(data: Dataset, steps: int = 3000, seed: int = 1) -> keras.Model:
 
 
 def export(model: keras.Model) -> bytes:
-    """The network as TFLite bytes for one picture."""
+    """The network as the content of a TFLite file."""
     return convert.convert(model)
 
 
@@ -93,22 +93,22 @@ def choose_threshold(model: keras.Model, data: Dataset) -> float:
 
 
 def measure(teller: SideTeller, data: Dataset) -> list[dict[str, Any]]:
-    """What the exported file says of each source's pictures that it did not learn from, and of their mirror images.
+    """Count the exported network's errors on the test images of each source and on their mirror images.
 
     Args:
         teller: with its threshold.
         data: the pictures.
 
     Returns:
-        One row a source: n, how many are called mirrored wrongly, and how many mirror images are found.
+        One row a source: n, how many are wrongly called mirrored, and how many mirror images are detected.
     """
     rows = []
     for split in ("test", "external"):
         for source in sorted({data.records[i].source for i in data.indices(split)}):
             pictures = [data.pictures[i].astype(np.float32) for i in data.indices(split, source)]
             wrong = sum(teller.mirrored(Radiograph(p, "PNG", "")) for p in pictures)
-            found = sum(teller.mirrored(Radiograph(np.ascontiguousarray(p[:, ::-1]), "PNG", "")) for p in pictures)
-            rows.append({"source": source, "split": split, "n": len(pictures), "wrongly": wrong, "found": found})
+            detected = sum(teller.mirrored(Radiograph(np.ascontiguousarray(p[:, ::-1]), "PNG", "")) for p in pictures)
+            rows.append({"source": source, "split": split, "n": len(pictures), "wrongly": wrong, "found": detected})
     return rows
 
 

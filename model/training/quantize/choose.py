@@ -1,4 +1,4 @@
-"""Choosing the form that a network ships in: the fastest one that keeps scores and heatmaps."""
+"""Choose the quantisation scheme of the exported network: the fastest one that keeps scores and heatmaps."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from model.reading.bundle import Bundle
 from model.training import calibration, network
 from model.training.quantize import convert, int8
 
-# Of the forms that compute in float where 8 bits cost most, the first is shipped in which no score on validation moves
-# by more than this.
-LARGEST_MOVE = 0.01
+# Schemes with float activations are tried in the order of their speed until no validation score changes by more.
+LARGEST_CHANGE = 0.01
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The validation pictures that forms are judged on.
+class Validation:
+    """The validation images on which schemes are compared.
 
     Attributes:
-        pictures: (n, S, S, 1) float32 grey, 0-255.
-        labels: (n,) numbers of classes.
-        weights: (n,) of the pictures in the calibration.
+        images: (n, S, S, 1) float32 grey, 0-255.
+        labels: (n,) class numbers.
+        weights: (n,) of the images in the calibration.
         sources: (n,) names.
         positive: the class whose AUC and maps are compared.
     """
 
-    pictures: np.ndarray
+    images: np.ndarray
     labels: np.ndarray
     weights: np.ndarray
     sources: np.ndarray
@@ -39,20 +38,20 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a file gives on the pictures, and how far that is from what Keras gives.
+class Comparison:
+    """The outputs of a scheme on the validation images, and their differences from Keras' in float32.
 
     Attributes:
-        form: its name.
+        scheme: its name.
         logits: (n, C).
         maps: (n, h, w, C).
-        largest: difference of any score, calibrated as Keras' scores are.
+        largest: difference of any score, both calibrated with Keras' temperature.
         mean: difference of the scores.
-        auc_lost: by the source that loses most; 0 where none loses or no source has both sides.
+        auc_lost: by the source that loses most; 0 where none loses or no source has both classes.
         rank: mean rank correlation of the positive class' maps.
     """
 
-    form: str
+    scheme: str
     logits: np.ndarray
     maps: np.ndarray
     largest: float
@@ -62,73 +61,82 @@ class Found:
 
 
 def choose(
-    model: keras.Model, write: Callable[[bytes], Bundle], calibrating: Callable[[], np.ndarray], judged: Judged
-) -> Found | None:
-    """Try the forms, the fastest first, until one keeps what it has to keep.
+    model: keras.Model,
+    write: Callable[[bytes], Bundle],
+    read_calibration_images: Callable[[], np.ndarray],
+    validation: Validation,
+) -> Comparison | None:
+    """Try the schemes, the fastest first, until one keeps scores and heatmaps.
 
     Args:
-        model: as `network.build` returns it, trained, in float32; may end with rounded kernels.
-        write: puts a file's content where it ships, and opens it.
-        calibrating: gives (m, S, S, 1) pictures whose activations give fixed ranges.
-        judged: what is compared.
+        model: as `network.build` returns it, trained, in float32; its kernels may be rounded afterwards.
+        write: writes a file's content into the bundle and loads it.
+        read_calibration_images: returns (m, S, S, 1) images whose activations give the fixed ranges.
+        validation: the images to compare on.
 
     Returns:
-        What the form that was written last gives; None where no form will do.
+        The comparison of the scheme that was written last; None where no scheme is accurate enough.
     """
-    expected = network.with_maps(model).predict(judged.pictures, batch_size=16, verbose=0)
-    for form, content, will_do in _forms(model, calibrating):
+    expected = network.with_maps(model).predict(validation.images, batch_size=16, verbose=0)
+    for scheme, content, is_accurate in _schemes(model, read_calibration_images):
         bundle = write(content)
-        outputs = [bundle.run(picture[None]) for picture in tqdm(judged.pictures, form, disable=None)]
-        logits, maps = np.stack([one.logits for one in outputs]), np.stack([one.maps for one in outputs])
-        found = compare(form, logits, maps, expected, judged)
+        outputs = [bundle.run(image[None]) for image in tqdm(validation.images, scheme, disable=None)]
+        logits, maps = np.stack([o.logits for o in outputs]), np.stack([o.maps for o in outputs])
+        comparison = compare(scheme, logits, maps, expected, validation)
         print(
-            f"weights stored as {form}: largest score difference {found.largest:.5f}, mean {found.mean:.5f}, "
-            f"AUC lost {found.auc_lost:.5f}, rank correlation of the maps {found.rank:.4f}",
+            f"weights stored as {scheme}: largest score difference {comparison.largest:.5f}, mean "
+            f"{comparison.mean:.5f}, AUC lost {comparison.auc_lost:.5f}, rank correlation of the maps "
+            f"{comparison.rank:.4f}",
             flush=True,
         )
-        if will_do(found):
-            return found
+        if is_accurate(comparison):
+            return comparison
     return None
 
 
-def _forms(
-    model: keras.Model, calibrating: Callable[[], np.ndarray]
-) -> Iterator[tuple[str, bytes, Callable[[Found], bool]]]:
-    """Name, content and condition of each form, made when its turn comes."""
+def _schemes(
+    model: keras.Model, read_calibration_images: Callable[[], np.ndarray]
+) -> Iterator[tuple[str, bytes, Callable[[Comparison], bool]]]:
+    """Name, content and condition of each scheme, converted when its turn comes."""
     if int8.fits(model):
-        content = int8.convert(model, calibrating())
-        yield int8.NAME, content, lambda found: calibration.keeps(found.auc_lost, found.rank)
+        content = int8.convert(model, read_calibration_images())
+        yield int8.NAME, content, lambda comparison: calibration.keeps(comparison.auc_lost, comparison.rank)
     exact = convert.convert(network.with_maps(model))
     network.round_to_int8(model)
     rounded = convert.convert(network.with_maps(model))
     for storage in convert.STORAGES:
         content = convert.store(rounded if storage.bits == 8 else exact, storage)
-        yield storage.name, content, lambda found: found.largest < LARGEST_MOVE
+        yield storage.name, content, lambda comparison: comparison.largest < LARGEST_CHANGE
 
 
-def compare(form: str, logits: np.ndarray, maps: np.ndarray, expected: dict[str, np.ndarray], judged: Judged) -> Found:
-    """How far a form's outputs are from the network's own.
+def compare(
+    scheme: str, logits: np.ndarray, maps: np.ndarray, expected: dict[str, np.ndarray], validation: Validation
+) -> Comparison:
+    """Compare the outputs of a scheme with the network's.
 
     Args:
-        form: its name.
-        logits: (n, C) of the form.
-        maps: (n, h, w, C) of the form.
-        expected: "logits" and "maps" of the network.
-        judged: the pictures that they are of.
+        scheme: its name.
+        logits: (n, C) of the scheme.
+        maps: (n, h, w, C) of the scheme.
+        expected: "logits" and "maps" of the network in float32.
+        validation: the images that they are of.
 
     Returns:
         The comparison.
     """
-    temperature = calibration.fit_temperature(expected["logits"], judged.labels, judged.weights)
-    scores, before = (calibration.scores_of(one, temperature) for one in (logits, expected["logits"]))
-    lost = [0.0]
-    for source in np.unique(judged.sources):
-        own = judged.sources == source
-        truth, equal = judged.labels[own] == judged.positive, np.ones(own.sum())
+    labels, positive = validation.labels, validation.positive
+    temperature = calibration.fit_temperature(expected["logits"], labels, validation.weights)
+    reference, scores = (calibration.scores_of(values, temperature) for values in (expected["logits"], logits))
+    losses = [0.0]
+    for source in np.unique(validation.sources):
+        rows = validation.sources == source
+        truth, equal = labels[rows] == positive, np.ones(rows.sum())
         if truth.any() and not truth.all():
-            then, now = (calibration.auc(truth, one[own, judged.positive], equal) for one in (before, scores))
-            lost.append(then - now)
-    pairs = zip(maps[..., judged.positive], expected["maps"][..., judged.positive], strict=True)
-    ranks = [spearmanr(one.ravel(), other.ravel()).statistic for one, other in pairs]
-    moved = np.abs(scores - before)
-    return Found(form, logits, maps, float(moved.max()), float(moved.mean()), max(lost), float(np.nanmean(ranks)))
+            before, after = (calibration.auc(truth, s[rows, positive], equal) for s in (reference, scores))
+            losses.append(before - after)
+    pairs = zip(maps[..., positive], expected["maps"][..., positive], strict=True)
+    ranks = [spearmanr(m.ravel(), other.ravel()).statistic for m, other in pairs]
+    change = np.abs(scores - reference)
+    return Comparison(
+        scheme, logits, maps, float(change.max()), float(change.mean()), max(losses), float(np.nanmean(ranks))
+    )

@@ -1,4 +1,4 @@
-"""A Keras network -> the LiteRT file that is shipped: frozen, converted, its weights stored small."""
+"""Convert a Keras network to a LiteRT file and store its weights in 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from ai_edge_quantizer.recipe_manager import RecipeManager
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 
-def convert(three: keras.Model) -> bytes:
-    """A network with three outputs (`network.with_maps`) -> float32 TFLite bytes with signature "serving_default"."""
-    shape = (None, *three.input.shape[1:])
+def convert(model: keras.Model) -> bytes:
+    """Convert a network with named outputs to a float32 TFLite file.
+
+    Args:
+        model: with one input and a dictionary of outputs, such as `network.with_maps` returns.
+
+    Returns:
+        The content of the file; its signature "serving_default" has the input "image" and the named outputs.
+    """
+    shape = (None, *model.input.shape[1:])
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="image")])
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(three(image, training=False))
+        return dict(model(image, training=False))
 
-    # Frozen first: the converter leaves Keras' variables as variables of the file, which LiteRT reads as NaN.
+    # Frozen first: the converter leaves Keras' variables as variables in the file, which LiteRT reads as NaN.
     frozen = convert_variables_to_constants_v2(serve.get_concrete_function())
-    names = sorted(three.output)  # TensorFlow flattens a dictionary by its sorted keys
+    names = sorted(model.output)  # TensorFlow flattens a dictionary by its sorted keys
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="image")])
     def serve_frozen(image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -36,13 +43,13 @@ def convert(three: keras.Model) -> bytes:
 
 @dataclass(frozen=True)
 class Storage:
-    """A way to store and run the weights.
+    """How weights are stored and computed.
 
     Attributes:
-        name: as the card says it.
+        name: in the card.
         bits: of a stored weight, 8 or 16.
         in_float: layers (a regular expression) whose activations stay float32; ".*" for all. Elsewhere
-            activations are rounded to 8 bits picture by picture, which is four times as fast.
+            activations are rounded to 8 bits with a range per image, which is four times as fast.
     """
 
     name: str
@@ -50,8 +57,8 @@ class Storage:
     in_float: str
 
 
-# In the order of speed and memory; the first that keeps the scores is shipped. Measured layer by layer, 8-bit
-# activations cost nearly nothing but in the stem and where a stage begins.
+# In the order of speed and memory; the first that keeps the scores is chosen. Measured layer by layer, 8-bit
+# activations cost accuracy in the stem and where a stage begins, and nearly none elsewhere.
 STORAGES = (
     Storage("int8, stem and head computed in float", 8, "conv1_"),
     Storage("int8, stem, first blocks and head computed in float", 8, "conv1_|conv2_block[12]_|conv[34]_block1_"),
@@ -65,8 +72,8 @@ STORAGES = (
     Storage("int8, computed in float", 8, ".*"),
     Storage("float16", 16, ".*"),
 )
-# What the converter calls the layers that give the network's outputs, whatever their own names are. They stay in
-# float always: rounding the logits' own layer moves scores more than all others together.
+# The converter's name of the layers that compute the network's outputs. They always stay in float: rounding the
+# layer of the logits changes the scores more than all others together.
 OUTPUT_LAYERS = "PartitionedCall"
 
 
@@ -75,7 +82,7 @@ def store(model: bytes, storage: Storage) -> bytes:
 
     Args:
         model: the file's content.
-        storage: the form.
+        storage: how to store them.
 
     Returns:
         The new content.

@@ -1,7 +1,7 @@
-"""A ResNet -> a LiteRT file that computes in 8 bits throughout, but for the normalisation, the stem and the head.
+"""Full-integer quantisation of a ResNet: 8 bits throughout except normalisation, stem and head.
 
-Weights have one scale an output channel, activations one fixed range a layer, as Jacob et al. 2018 (arXiv:1712.05877)
-do it. A range is chosen so that nine in ten pictures fit wholly: the few of nearly no contrast, whose extremes are
+Weights have one scale per output channel, activations one fixed range per layer (Jacob et al. 2018,
+arXiv:1712.05877). A range holds all values of nine in ten images: the few of nearly no contrast, whose extremes are
 several times as large, would make the steps coarse for all others.
 """
 
@@ -22,36 +22,37 @@ from model.training import network
 from model.training.quantize import convert as conversion
 
 NAME = "int8, activations too, in fixed ranges; stem and head in float"
-CALIBRATED_ON = 384
-# Of the pictures, how many lie wholly in an activation's range. 80, 85 and 95 % moved the scores a little more on the
-# validation part, the whole range five times as much.
+# Training images whose activations give the ranges.
+CALIBRATION_IMAGES = 384
+# Percentage of images that lie wholly in an activation's range. 80, 85 and 95 % changed the scores a little more on
+# the validation split, the whole range five times as much.
 WITHIN = 90.0
-# The stem stays in float: of what 8 bits cost, rounding the normalised picture itself cost nearly half.
+# The stem stays in float: rounding the normalised image alone caused nearly half of the error of 8 bits.
 STAGES, POOL = ".*conv[2-5]_.*", ".*pool1.*"
 IN_INT8 = {"CONV_2D": STAGES, "ADD": STAGES, "MAX_POOL_2D": POOL, "PAD": POOL, "PADV2": POOL}
-# What the second channel of the folded stem holds, about as large as the differences of the means it stands for.
+# Value of the second channel of the folded stem, about as large as the differences of the means that it replaces.
 ONES = 20.0
 
 
 def fits(model: keras.Model) -> bool:
-    """Whether a network is one of `network.build`'s, whose layers' names this form is written for."""
+    """Whether a network has the layer names of `network.build`, which this scheme relies on."""
     return {"conv1_pad", "conv1_conv", "pool1_pad", "conv5_block1_out"} <= {layer.name for layer in model.layers}
 
 
 def fold_input(model: keras.Model) -> keras.Model:
-    """The same network with a stem of two channels in place of three, which is a third less work.
+    """Replace the stem of three input channels by an equal one of two, which computes a third less.
 
-    The three channels are one grey value less three means, so that the convolution is one of the grey value and one of
-    the constants. These can't become its bias, as they end at the picture's edge, where zeros are padded.
+    The three channels are one grey value minus three means, so the convolution is the sum of one over the grey value
+    and one over constants. The constants can't become a bias, because the padding at the edges is zero.
 
     Args:
-        model: as `network.build` or, of such a one, `network.with_maps` returns it.
+        model: as `network.build` returns it, or `network.with_maps` of that.
 
     Returns:
-        A model with the same inputs and outputs; what lies behind the stem is `model`'s own.
+        A model with the same inputs and outputs, which shares the layers behind the stem with `model`.
     """
     pad, stem = model.get_layer("conv1_pad"), model.get_layer("conv1_conv")
-    joined = next(one for one in model.operations if one.output is pad.input)
+    joined = next(operation for operation in model.operations if operation.output is pad.input)
     first = joined.input[0]
     kernel, bias = stem.get_weights()
     means = np.array(network.IMAGENET_BGR_MEAN, np.float32)
@@ -65,12 +66,12 @@ def fold_input(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, behind)
 
 
-def convert(model: keras.Model, pictures: np.ndarray) -> bytes:
+def convert(model: keras.Model, images: np.ndarray) -> bytes:
     """Convert a network that `fits`.
 
     Args:
         model: as `network.build` returns it, in float32.
-        pictures: (n, S, S, 1) float32 grey, 0-255, whose activations give the ranges.
+        images: (n, S, S, 1) float32 grey, 0-255, whose activations give the ranges.
 
     Returns:
         Content of the TFLite file, with outputs as `network.with_maps` names them.
@@ -80,30 +81,30 @@ def convert(model: keras.Model, pictures: np.ndarray) -> bytes:
     for name, pattern in IN_INT8.items():
         recipe.add_static_config(pattern, TFLOperationName[name], activation_num_bits=8, weight_num_bits=8)
     quantizer = Quantizer(bytearray(exact), recipe.get_quantization_recipe())
-    return bytes(quantizer.quantize(_ranges(exact, pictures)).quantized_model)
+    return bytes(quantizer.quantize(_ranges(exact, images)).quantized_model)
 
 
-def _ranges(exact: bytes, pictures: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """By activation, the range that holds all values of `WITHIN` % of the pictures, as the quantiser takes it."""
+def _ranges(exact: bytes, images: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """The range of each activation that holds all values of `WITHIN` % of the images, in the quantiser's form."""
     interpreter = Interpreter(model_content=exact, num_threads=2, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
-    image = interpreter.get_input_details()[0]["index"]
-    kept = [one for one in interpreter.get_tensor_details() if _is_activation(one)]
-    extremes: dict[str, list[tuple[float, float]]] = {one["name"]: [] for one in kept}
-    for picture in tqdm(pictures, "ranges of activations", disable=None):
-        interpreter.set_tensor(image, np.ascontiguousarray(picture[None]))
+    input_index = interpreter.get_input_details()[0]["index"]
+    activations = [tensor for tensor in interpreter.get_tensor_details() if _is_activation(tensor)]
+    extremes: dict[str, list[tuple[float, float]]] = {tensor["name"]: [] for tensor in activations}
+    for image in tqdm(images, "ranges of activations", disable=None):
+        interpreter.set_tensor(input_index, np.ascontiguousarray(image[None]))
         interpreter.invoke()
-        for one in kept:
-            values = interpreter.get_tensor(one["index"])
-            extremes[one["name"]].append((float(values.min()), float(values.max())))
+        for tensor in activations:
+            values = interpreter.get_tensor(tensor["index"])
+            extremes[tensor["name"]].append((float(values.min()), float(values.max())))
     ranges = {}
-    for name, found in extremes.items():
-        lowest, highest = np.array(found).T
+    for name, pairs in extremes.items():
+        lowest, highest = np.array(pairs).T
         low, high = np.percentile(lowest, 100 - WITHIN), np.percentile(highest, WITHIN)
         ranges[name] = {"min": np.full((1, 1, 1, 1), low, np.float32), "max": np.full((1, 1, 1, 1), high, np.float32)}
     return ranges
 
 
 def _is_activation(tensor: dict[str, Any]) -> bool:
-    """Kernels, whose ranges the quantiser finds channel by channel unless told, have many outputs in front."""
+    """Whether a tensor is an activation; kernels have their number of outputs as the first size."""
     return tensor["dtype"] is np.float32 and len(tensor["shape"]) == 4 and tensor["shape"][0] == 1
