@@ -20,12 +20,6 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": f"**{tr('Chest X-ray reader')}**\n\n{tr(ABOUT)}"},
 )
-# What has too much text about this one network, or figures that change with each one, is there in English alone.
-ENGLISH = [
-    st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
-    st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),
-]
-evidence, card = ENGLISH
 # The addresses are the files' names: Streamlit knows only those until its first visitor has run this line, and would
 # tell one who follows a link to another address that there is no such page.
 page = st.navigation(
@@ -35,15 +29,13 @@ page = st.navigation(
         st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
         st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
         st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
-        evidence,
+        st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
         st.Page("pages/data.py", title=tr("Data"), icon=":material/database:"),
-        card,
+        st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),
         st.Page("pages/about.py", title=tr("About"), icon=":material/info:"),
     ],
     position="top",
 )
-if page in ENGLISH:
-    language.in_english()
 try:
     page.run()
 except StopException:

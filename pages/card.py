@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from interface.components import charts, tables
-from interface.core import labels, page
+from interface.core import labels, language, page
+from interface.core.language import tr
 from model.reading.card import Card
 
 ROLES = {
@@ -22,12 +23,24 @@ WIDTH = 960
 
 
 def summary(card: Card) -> None:
+    """What the network is for and what it cannot do, in the language of the session."""
     raw = card.raw
-    st.title("Model card")
+    st.title(tr("Model card"))
     st.markdown(
-        f"**{labels.plain(card.title)}**, made on {labels.stated(str(raw.get('created') or '')[:10])}. Everything here "
-        "is read from the file `card.json` that travels with the network; this page adds nothing and leaves nothing "
-        "out."
+        tr(
+            "{bundle}, made on {date}. A network that reads a frontal chest radiograph of an adult and scores three "
+            "classes: COVID-19 pattern, other lung disease, normal. It is for teaching and research, and no decision "
+            "about a patient may rest on it. It reads the radiographs of other hospitals worse than those that it "
+            "learned from; the figures below say by how much.",
+            bundle=f"**{labels.plain(card.title)}**",
+            date=labels.stated(str(raw.get("created") or "")[:10]),
+        )
+        + f" {tr(labels.NOT_A_DEVICE)}"
+    )
+    language.in_english()
+    st.markdown(
+        "Everything below is read from the file `card.json` that is shipped with the network; this page adds nothing "
+        "and leaves nothing out."
     )
     st.info(labels.stated(raw.get("intended_use")), icon=":material/info:")
     st.header("Limits")
@@ -61,9 +74,9 @@ def figures(card: Card) -> None:
         own = [row for row in rows if row.get("role", "") == role]
         if own:
             title, what = ROLES.get(role, (labels.stated(role), ""))
-            st.subheader(title)
-            st.caption(what)
-            st.markdown(figure_table(own, card))
+            with st.expander(f"{title}: {len(own)} figures"):
+                st.caption(what)
+                st.markdown(figure_table(own, card))
 
 
 def figure_table(rows: list[dict[str, Any]], card: Card) -> str:
@@ -139,8 +152,9 @@ def checks(card: Card) -> None:
             for row in sorted(screening.get("tested", []), key=lambda row: row["kind"] != "frontal")
         ]
         frontal = [row for row in screening.get("tested", []) if row["kind"] == "frontal"]
-        st.markdown(labels.table(["Pictures of", "Refused", "Pictures"], rows, (1, 2)))
-        st.caption(f"The first {len(frontal)} rows are frontal chest radiographs by source, which should be read.")
+        with st.expander(f"{len(rows)} kinds of images"):
+            st.markdown(labels.table(["Images of", "Refused", "Images"], rows, (1, 2)))
+            st.caption(f"The first {len(frontal)} rows are frontal chest radiographs by source, which should be read.")
     if lungs:
         st.header("Where the lungs are")
         st.markdown(listing({key: value for key, value in lungs.items() if key != "sha256"}))
@@ -174,7 +188,8 @@ def data(card: Card) -> None:
         ]
         for source in training.get("sources", [])
     ]
-    st.markdown(labels.table(["Source", "Pictures", "Licence"], sources) if sources else labels.NOT_STATED)
+    with st.expander(f"{len(sources)} sources"):
+        st.markdown(labels.table(["Source", "Images", "Licence"], sources) if sources else labels.NOT_STATED)
     st.subheader("Starting weights")
     st.markdown(listing(training.get("starting_weights", {})))
     history = training.get("history") or []

@@ -1,21 +1,21 @@
-"""Evidence: what was measured on pictures that the network did not learn from, as `make evidence` wrote it."""
+"""Evidence: five claims with a chart each, and all tables below; from what `make evidence` wrote."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
 
 from interface.components import tables
-from interface.core import labels, page
-from interface.evidence import charts, document
+from interface.core import labels, language, page
+from interface.core.language import mark, tr
+from interface.evidence import charts, claims, document
 
 WIDTH = 960
-MISSING = (
-    "Nobody has measured this network's evidence yet: `make evidence` does, on the data that it was trained with. "
-    "The figures in its card stand on the page *Model card*."
+MISSING = mark(
+    "The evidence of this network has not been measured yet: `make evidence` measures it, on the data that it was "
+    "trained with. The figures in its card are on the page *Model card*."
 )
 
 
@@ -34,28 +34,52 @@ def show(section: document.Section, found: dict[str, Any], chosen: Collection[st
             st.caption(chart.caption)
 
 
+def story(evidence: dict[str, Any]) -> None:
+    """Five claims, each a sentence and a chart."""
+    for number, claim in enumerate(claims.claims(evidence), 1):
+        st.subheader(f"{number}. {claim.title}", anchor=False)
+        st.markdown(claim.sentence)
+        st.echarts_chart(claim.option, height=claim.height, renderer="svg", alt=claim.alt)
+
+
 page.through_app()
-st.title("Evidence")
+st.title(tr("Evidence"))
 try:
     SECTIONS = document.read()
 except OSError:
-    st.info(MISSING, icon=":material/info:")
+    st.info(tr(MISSING), icon=":material/info:")
     st.stop()
 FOUND = document.measured()
 with st.container(width=WIDTH):
-    measured = next((m for s in SECTIONS for p in s.parts if (m := re.search(r"SHA-256 `(\w+)", str(p)))), None)
     card = page.card_or_stop()
-    if measured and not card.sha256.startswith(measured[1]):
+    measured = FOUND.get("bundle", {}).get("sha256", card.sha256)
+    st.markdown(
+        tr(
+            "What {bundle} does with radiographs that it did not learn from. Each hospital stands on its own.",
+            bundle=f"**{labels.plain(card.title)}**",
+        )
+        + f" {tr(labels.NOT_A_DEVICE)}"
+    )
+    if measured != card.sha256:
         st.warning(
-            f"These figures were measured on another network than {labels.plain(card.title)}, which is loaded here.",
+            tr(
+                "These figures were measured on another network than {bundle}, which is loaded here.",
+                bundle=labels.plain(card.title),
+            ),
             icon=":material/warning:",
         )
+    story(FOUND)
+    st.subheader(tr("All tables and figures"), anchor=False)
+    language.in_english()
     KNOWN = document.sources(SECTIONS)
-    for section in SECTIONS:
-        if not section.title:
-            show(section, FOUND, (), KNOWN)
+    with st.expander("Method"):
+        for section in SECTIONS:
+            if not section.title:
+                show(section, FOUND, (), KNOWN)
     titles = [section.title for section in SECTIONS if section.title]
-    title = st.selectbox("What", titles, key="section", bind="query-params")
+    title = st.selectbox(
+        "Section", titles, index=None, key="section", bind="query-params", placeholder="Choose a section"
+    )
     chosen = st.pills(
         "Sources",
         KNOWN,
@@ -64,5 +88,6 @@ with st.container(width=WIDTH):
         bind="query-params",
         help="Tables and figures show these sources alone; none chosen means all. The address keeps the choice.",
     )
-    st.header(labels.plain(title), anchor=False)
-    show(next(section for section in SECTIONS if section.title == title), FOUND, chosen, KNOWN)
+    if title:
+        st.header(labels.plain(title), anchor=False)
+        show(next(section for section in SECTIONS if section.title == title), FOUND, chosen, KNOWN)

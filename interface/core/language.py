@@ -111,9 +111,12 @@ def begin() -> str:
 
 
 def in_english() -> None:
-    """Draw what follows in English, and say so to those who read another language."""
+    """Draw what follows in English, and say so to those who read another language.
+
+    For what has too much text about one network, or figures that change with each network.
+    """
     if spoken() != ENGLISH:
-        st.info(tr("This page is in English."), icon=":material/translate:")
+        st.info(tr("The rest of this page is in English."), icon=":material/translate:")
         st.session_state[_SPOKEN] = ENGLISH
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface.evidence import charts
+from interface.evidence import charts, claims
 from interface.evidence import document as evidence_document
 from tests.conftest import ROOT
 
@@ -160,6 +160,7 @@ def test_the_page_says_of_which_network_its_figures_are(
     app.switch_page("pages/evidence.py").run()
     assert not app.exception
     assert "another network" in app.warning[0].value
+    app.selectbox(key="section").select("Per source").run()
     app.pills(key="source").select("siim").run()
     shown = "\n".join(markdown.value for markdown in app.markdown)
     assert "siim test split" in shown and "cohen (never" not in shown
@@ -199,3 +200,48 @@ def test_every_chart_of_what_was_published_says_its_result() -> None:
             assert source in chart.caption and re.search(r"n \\?= \d", chart.caption), name
             assert "docs/evidence/" in chart.caption and re.search(r"\d", chart.alt), name
             json.dumps(chart.option, allow_nan=False)
+
+
+def figure(part: str, value: float, **fields: Any) -> dict[str, Any]:
+    return {
+        "source": "x",
+        "set": "x",
+        "role": "choice",
+        "what": part,
+        "value": value,
+        "low": 0.0,
+        "high": 1.0,
+        "n": 9,
+    } | fields
+
+
+def test_the_claims_say_what_the_figures_say() -> None:
+    changed = {"metric": "decisions changed", "source": "all choice"}
+    rows = [
+        figure("codec", value, form=form, bundle=bundle, **changed)
+        for bundle, values in (("new 2", (0.08, 0.05)), ("old 1", (0.44, 0.27)))
+        for form, value in zip(("JPEG of quality 20 at 256 px", "light blur"), values, strict=True)
+    ]
+    evidence = {
+        "bundle": {"classes": ["normal", "covid19"]},
+        "codec": {"figures": rows},
+        "headline": {"figures": [figure("covid19 against normal", v, metric="AUC") for v in (0.9, 0.7)]},
+        "elsewhere": {"figures": [figure("normal", v, metric="called ill", set=f"h{v}") for v in (0.1, 0.31)]},
+    }
+    by_title = {claim.title: claim for claim in claims.claims(evidence)}
+    assert list(by_title) == ["What the file format does", "Other hospitals", "Healthy chests called ill"]
+    form, hospitals, healthy = by_title.values()
+    assert re.search(r"compressed JPEG, 256 pixels: 8.?% of the decisions change.*old 1.*44.?%", form.sentence)
+    assert [series["name"] for series in form.option["baseOption"]["series"]] == ["new 2", "old 1"]
+    assert "between 0.70 and 0.90" in hospitals.sentence
+    assert "Of 100 healthy chests, 10 to 31 are called ill" in healthy.sentence
+    assert healthy.option["baseOption"]["yAxis"]["data"] == ["h0.31", "h0.1"], "the worst first"
+
+
+def test_the_page_tells_the_published_claims_first(app: AppTest) -> None:
+    app.switch_page("pages/evidence.py").run()
+    assert not app.exception
+    expected = claims.claims(evidence_document.measured())
+    assert [header.value for header in app.subheader][: len(expected)] == [
+        f"{number}. {claim.title}" for number, claim in enumerate(expected, 1)
+    ]
