@@ -1,4 +1,4 @@
-"""About: what the reader is for, what happens to a picture, versions, licences, how to cite."""
+"""About: intended use, privacy, a glossary, licences, how to cite, and versions."""
 
 from __future__ import annotations
 
@@ -26,6 +26,45 @@ INTENDED = mark(
     "is wrong. It is **not a medical device**: no diagnosis, no triage and no decision about a patient may rest on it. "
     "It knows frontal chest radiographs of adults, and three classes; everything else it can only get wrong or refuse."
 )
+# Ten terms, each with an anchor that other pages link to: /about#auc.
+GLOSSARY = {
+    "logit": (mark("Logit"), mark("What the network computes for a class before it becomes a score; any number.")),
+    "score": (
+        mark("Score"),
+        mark("A number from 0 to 1 for each class, calibrated on images that the network had not learned from. It is "
+             "not the probability that a person has the disease."),
+    ),
+    "operating-point": (
+        mark("Operating point"),
+        mark("The score from which the reading says that a COVID-19 pattern is present. A low one misses fewer people "
+             "with the disease, a high one alarms fewer without it."),
+    ),
+    "sensitivity": (mark("Sensitivity"), mark("Of the people with the disease, the share that the test finds.")),
+    "specificity": (mark("Specificity"), mark("Of the people without the disease, the share that the test clears.")),
+    "auc": (
+        "AUC",
+        mark("Area under the ROC curve: the probability that an image with the disease scores higher than one without. "
+             "1 is perfect, 0.5 is chance. It does not depend on the operating point."),
+    ),
+    "ece": (
+        "ECE",
+        mark("Expected calibration error: by how much scores and observed frequencies differ on average. 0 is best."),
+    ),
+    "interval": (
+        mark("95 % interval"),
+        mark("The range in which the figure would lie in 95 of 100 repetitions with other patients of the same "
+             "hospital. It says nothing about other hospitals."),
+    ),
+    "heatmap": (
+        mark("Heatmap (Grad-CAM)"),
+        mark("Shows which parts of the image raised the score of a class. It shows roughly where, not why, and "
+             "outlines no lesion."),
+    ),
+    "external": (
+        mark("External test"),
+        mark("A test on images of hospitals that training never saw: the nearest thing to your hospital."),
+    ),
+}  # fmt: skip
 PACKAGES = ("streamlit", "numpy", "opencv-python-headless", "pillow", "pydicom", "ai-edge-litert")
 WIDTH = 860
 
@@ -49,6 +88,10 @@ with st.container(width=WIDTH):
     st.markdown(tr(INTENDED))
     st.header(tr("What happens to your picture"), anchor=False)
     st.markdown("\n".join(f"1. {tr(line)}" for line in PRIVACY))
+    st.header(tr("Glossary"), anchor="glossary")
+    for anchor, (term, meaning) in GLOSSARY.items():
+        st.subheader(tr(term), anchor=anchor)
+        st.markdown(tr(meaning))
     st.header(tr("Licence"), anchor=False)
     st.markdown(
         tr("The code is under the Apache License 2.0. The network's weights have a licence of their own:")

@@ -69,6 +69,9 @@ with st.container(width=WIDTH):
             icon=":material/warning:",
         )
     story(FOUND)
+    st.page_link(
+        "pages/about.py", label=tr("Glossary: AUC, sensitivity, operating point and more"), icon=":material/book_2:"
+    )
     st.subheader(tr("All tables and figures"), anchor=False)
     language.in_english()
     KNOWN = document.sources(SECTIONS)

@@ -33,6 +33,10 @@ class Collected:
 
 KAGGLE = mark("Download it from Kaggle, with a free account.")
 REPOSITORY = mark("Download the repository; which licence a picture has stands in its table.")
+NIH = mark("Download it from the page; the NIH asks to be named and linked, and to have Wang et al. 2017 cited.")
+# Where a person may take an image to try: its licence asks for the credit alone.
+HANNOVER = "https://github.com/ml-workgroup/covid-19-image-repository"
+HANNOVER_CREDIT = "COVID-19 Image Repository, Hannover Medical School, doi:10.6084/m9.figshare.12275009, CC BY 3.0"
 # By the name of the source in the manifest, and so in the card.
 COLLECTIONS = {
     "siim": Collected(
@@ -53,7 +57,7 @@ COLLECTIONS = {
             "A program took them from the written reports, so some are wrong: *No Finding* became normal, *Pneumonia* "
             "became other lung disease."
         ),
-        mark("Download it from the page; the NIH asks to be named and linked, and to have Wang et al. 2017 cited."),
+        NIH,
     ),
     "mendeley": Collected(
         "Dataset of Tuberculosis Chest X-rays Images",
@@ -82,6 +86,69 @@ COLLECTIONS = {
         mark("The cause that the publication gives for the pneumonia."),
         REPOSITORY,
     ),
+    "cxnet": Collected(
+        "COVID-CXNet",
+        "https://github.com/armiro/COVID-CXNet",
+        mark("Adults with COVID-19 from about 20 countries, collected from the web; arrows and captions occur."),
+        mark("COVID-19 as the publication of the image states it."),
+        REPOSITORY,
+    ),
+    "nih14": Collected(
+        "NIH ChestX-ray14",
+        "https://nihcc.app.box.com/v/ChestXray-NIHCC",
+        mark("The NIH Clinical Center in the USA: one image a patient, spread over all 14 findings."),
+        mark("A program took the findings from the written reports, so some are wrong."),
+        NIH,
+    ),
+    "nih128": Collected(
+        "NIH ChestX-ray14",
+        "https://nihcc.app.box.com/v/ChestXray-NIHCC",
+        mark("The NIH Clinical Center in the USA, reduced to 128 pixels a side."),
+        mark("A program took the findings from the written reports, so some are wrong."),
+        NIH,
+    ),
+    "tbx11k": Collected(
+        "TBX11K",
+        "https://mmcheng.net/tb/",
+        mark("Adults in China with tuberculosis."),
+        mark("Tuberculosis, which became other lung disease."),
+        mark("Download it from the page; it is for research that is not commercial."),
+    ),
+    "hannover": Collected(
+        "COVID-19 Image Repository",
+        HANNOVER,
+        mark("Patients of the Hannover Medical School in Germany with COVID-19."),
+        mark("The hospital lists every patient as a case of COVID-19."),
+        REPOSITORY,
+    ),
+    "ricord": Collected(
+        "MIDRC-RICORD-1c",
+        "https://www.cancerimagingarchive.net/collection/midrc-ricord-1c/",
+        mark("Patients in the USA, mostly with portable radiographs; many lungs look nearly normal."),
+        mark("A positive RT-PCR test."),
+        mark("Download it from The Cancer Imaging Archive."),
+    ),
+    "rsna": Collected(
+        "RSNA Pneumonia Detection Challenge 2018",
+        "https://www.kaggle.com/c/rsna-pneumonia-detection-challenge",
+        mark("Patients in the USA, a part of the NIH's images, most of them AP."),
+        mark("Radiologists marked opacities, which became other lung disease; normal stayed normal."),
+        KAGGLE,
+    ),
+    "rsna_normal": Collected(
+        "RSNA Pneumonia Detection Challenge 2018",
+        "https://www.kaggle.com/c/rsna-pneumonia-detection-challenge",
+        mark("Adults in the USA with a normal radiograph."),
+        mark("Radiologists found nothing."),
+        KAGGLE,
+    ),
+    "tb_nlm": Collected(
+        "Montgomery, Shenzhen and other sets of tuberculosis",
+        "https://data.lhncbc.nlm.nih.gov/public/Tuberculosis-Chest-X-ray-Datasets/index.html",
+        mark("Adults with tuberculosis from several countries."),
+        mark("Tuberculosis, which became other lung disease."),
+        mark("Download it from the page of the National Library of Medicine."),
+    ),
     "darkcovid": Collected(
         "DarkCovidNet",
         "https://github.com/muhammedtalo/COVID-19",
@@ -90,9 +157,6 @@ COLLECTIONS = {
         mark("Download the repository."),
     ),
 }
-# Where a person may take a picture to try: its licence asks for the credit alone.
-HANNOVER = "https://github.com/ml-workgroup/covid-19-image-repository"
-HANNOVER_CREDIT = "COVID-19 Image Repository, Hannover Medical School, doi:10.6084/m9.figshare.12275009, CC BY 3.0"
 
 
 def is_learned_from(source: dict[str, Any]) -> bool:

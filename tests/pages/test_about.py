@@ -17,3 +17,9 @@ def test_it_says_what_it_is_for_and_names_what_is_installed(app: AppTest) -> Non
     assert metadata.version("streamlit") in shown
     card = app.code[0].value
     assert __version__ in card and "SHA-256" in card
+
+
+def test_ten_terms_have_an_anchor_to_link_to(app: AppTest) -> None:
+    app.switch_page("pages/about.py").run()
+    anchors = [header.anchor for header in app.subheader if header.anchor]
+    assert len(anchors) == len(set(anchors)) == 10 and {"auc", "operating-point", "ece"} <= set(anchors)
