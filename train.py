@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"):
         arguments = ["fit", *arguments]
     options = _parser().parse_args(arguments)
+    from model.errors import BundleError
     from model.evaluation.study import EvidenceError
-    from model.reading.card import BundleError
     from model.training.config import TrainingError
 
     try:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from model.cli import arguments as command_arguments
 from model.cli import resume, writers
-from model.cli.file_reader import read_file
 from model.cli.ordered_map import in_order
 from model.cli.progress import print_line, with_progress
-from model.files import remote, sources
+from model.errors import BundleError, RemoteError
+from model.files import sources
 from model.files.zip import Load
 from model.reading import heatmap
-from model.reading.card import BundleError, Card, chosen, read_card
+from model.reading.card import Card, chosen, read_card
+from model.reading.file import read_file
 from model.reading.malloc import give_freed_memory_back
 from model.reading.radiograph import Radiograph
 from model.reading.reader import REFUSED, Reading
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return _card(options) if options.command == "card" else _read(options, parser)
-    except (BundleError, remote.RemoteError) as error:
+    except (BundleError, RemoteError) as error:
         print(error, file=sys.stderr)
         return NONE_READ
     except KeyboardInterrupt:

@@ -7,9 +7,8 @@ from typing import Any
 import streamlit as st
 
 from interface.batch import rows
-from interface.core import labels, page, queue
+from interface.core import labels, operating_point, page, queue
 from interface.core.language import tr
-from interface.read.sentences import said
 from interface.report import buttons
 from model.reading.card import Card
 from model.reading.reader import Reader
@@ -52,7 +51,7 @@ def uploader(card: Card) -> None:
         help=tr("PNG, JPEG, TIFF, WebP, BMP, DICOM or ZIP. All are read in this server's memory and none is kept."),
     )
     names = list(card.points)
-    shown_names = {name: said(labels.label(name)) for name in names}
+    shown_names = {name: operating_point.label(name) for name in names}
     st.selectbox(
         tr("Operating point"),
         names,
@@ -144,9 +143,7 @@ def results(card: Card) -> None:
         )
     if refused:
         with st.expander(tr("Refused: {count}", count=len(refused)), expanded=not read, icon=":material/block:"):
-            lines = [
-                f"- **{labels.plain(row.name)}**: {labels.plain(said(row.record['reasons'][0]))}" for row in refused
-            ]
+            lines = [f"- **{labels.plain(row.name)}**: {labels.plain(tr(row.reading.reasons[0]))}" for row in refused]
             st.markdown("\n".join(lines))
     downloads(here, card)
     if read:
@@ -161,7 +158,7 @@ def cells(row: rows.Row, card: Card) -> dict[str, Any]:
         tr("Name"): row.name,
         tr("Decision"): labels.decision_name(record["decision"]),
         **{labels.class_name(name): record["scores"][name] for name in card.classes},
-        tr("Notes"): " ".join(map(said, record["notes"])),
+        tr("Notes"): " ".join(map(tr, row.reading.notes)),
     }
 
 

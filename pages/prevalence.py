@@ -7,7 +7,6 @@ import streamlit as st
 from interface.core import labels, page
 from interface.core.language import mark, tr
 from interface.learn import prevalence as prevalence_charts
-from interface.read.sentences import said
 from model.reading.prevalence import Predictive, Share, likelihood_ratios, predictive_values
 
 LESSON = mark(
@@ -22,7 +21,7 @@ OWN = mark("Custom values")
 
 def choose(presets: list[prevalence_charts.Preset]) -> None:
     """Take over a preset's shares into the sliders; moving a slider afterwards makes them one's own."""
-    names = {preset.name: preset for preset in presets}
+    names = {str(preset.name): preset for preset in presets}
 
     def take_over() -> None:
         preset = names.get(st.session_state.preset)
@@ -36,10 +35,10 @@ def choose(presets: list[prevalence_charts.Preset]) -> None:
     if "preset" not in st.session_state:
         st.session_state.preset = next(iter(names))
         take_over()
-    names_shown = {name: said(name) for name in [*names, OWN]}
+    names_shown = {name: tr(preset.name) for name, preset in names.items()} | {OWN: tr(OWN)}
     st.selectbox(tr("Test"), [*names_shown], key="preset", on_change=take_over, format_func=names_shown.__getitem__)
     preset = names.get(st.session_state.preset)
-    source = labels.plain(said(preset.source)) if preset else None
+    source = labels.plain(tr(preset.source)) if preset else None
     st.caption(source or tr("Values that you set; intervals as if measured on 500 people each."))
     left, right = st.columns(2, gap="medium")
     left.slider(
@@ -55,7 +54,7 @@ def choose(presets: list[prevalence_charts.Preset]) -> None:
 def shares(presets: list[prevalence_charts.Preset]) -> tuple[Share, Share]:
     """The shares at hand: the preset's own, or the sliders'."""
     for preset in presets:
-        if preset.name == st.session_state.preset:
+        if str(preset.name) == st.session_state.preset:
             return preset.sensitivity, preset.specificity
     return Share(st.session_state.sensitivity / 100, 500), Share(st.session_state.specificity / 100, 500)
 

@@ -10,7 +10,6 @@ from interface.core.language import mark, tr
 from interface.core.session import MOST_ITEMS, Read, Refused
 from interface.core.settings import number
 from interface.read import tour
-from interface.read.sentences import said
 
 # A raw DICOM radiograph of 3,000 by 3,000 pixels has 18.
 MOST_MEGABYTES = int(number("CXR_UPLOAD_MEGABYTES", 20, 1))
@@ -127,7 +126,7 @@ def refusals(refused: dict[str, Refused]) -> None:
     """Why files could not be read, one sentence each, and a button where turning or inverting the picture helps."""
     if refused:
         lines = [
-            tr("{file} was not read. {why}", file=labels.plain(item.name), why=labels.plain(said(item.error)))
+            tr("{file} was not read. {why}", file=labels.plain(item.name), why=labels.plain(tr(item.error)))
             for item in refused.values()
         ]
         st.error("\n\n".join(lines), icon=":material/block:")

@@ -1,7 +1,8 @@
 """Bring the catalogues of translations up to date with the texts in the code: `python -m scripts.messages`.
 
 New texts are added without a translation, which a test asks for; those that nobody uses any more are taken out. The
-texts are the constants in calls of `tr`, `ntr` and `mark` (interface/core/language.py).
+texts are the constants in calls of `tr`, `ntr` and `mark` (interface/core/language.py), and the templates of
+`model.messages.Code`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from interface.core.catalogues import Entry, read, write
 from interface.core.language import ENGLISH, FOLDER, LANGUAGES
+from model.messages import Code
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("app.py", "interface/**/*.py", "pages/*.py")
@@ -39,6 +41,9 @@ def used() -> dict[str, Entry]:
                 entry = found.setdefault(texts[0], Entry(texts[0], texts[1] if len(texts) > 1 else None))
                 if place not in entry.comments:
                     entry.comments.append(place)
+    for code in Code:
+        entry = found.setdefault(code.value, Entry(code.value))
+        entry.comments.append("#: model/messages.py")
     return found
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from interface.gallery import cards, store
 from interface.gallery.download import PUBLIC, Rules, Unfetched, download
+from model.errors import Unreadable
 from model.reading import bundle
 from model.reading.card import chosen
-from model.reading.radiograph import Unreadable, decode
+from model.reading.radiograph import decode
 from model.reading.reader import REFUSED, Reader
 
 # What does not change under an address: a commit of a repository, or a file of a release.
@@ -52,7 +53,7 @@ def checked(data: bytes) -> None:
     """
     reading = Reader(bundle.load(chosen())).read(decode(data))
     if reading.decision == REFUSED:
-        raise Unreadable(" ".join(reading.reasons))
+        raise Unreadable(reading.reasons[0])
 
 
 def main(given: Sequence[str] | None = None, rules: Rules = PUBLIC) -> int:

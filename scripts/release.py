@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from model.errors import BundleError
 from model.reading import bundle as bundles
-from model.reading.card import DEFAULT_BUNDLE, BundleError, read_card
+from model.reading.card import DEFAULT_BUNDLE, read_card
 from scripts import licences, readme_figures
 
 ROOT = Path(__file__).resolve().parents[1]

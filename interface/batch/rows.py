@@ -5,29 +5,26 @@ from __future__ import annotations
 import base64
 import io
 import json
-import logging
 import time
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from interface.components.images import jpeg, to_grey
 from interface.core import queue
-from interface.core.language import mark
-from interface.core.limits import in_time
+from interface.core.limits import read_guarded
 from model.cli import writers
 from model.reading import heatmap
-from model.reading.radiograph import Unreadable, decode
-from model.reading.reader import REFUSED, Reader, leading, refused
+from model.reading.reader import REFUSED, Reader, Reading, leading
 
 # A class of students brings a few hundred; a row with its two thumbnails has about 20 kB.
 MOST_PICTURES = 500
 THUMBNAIL, TILE = 96, 256
-UNEXPECTED = mark("This file could not be read because of a fault in the program; the server's log has the details.")
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,20 +33,25 @@ class Row:
 
     Attributes:
         name: the file's own.
-        record: the reading as JSON holds it.
+        reading: without its maps and lungs, which only the tile shows.
         thumbnail: of the picture, JPEG; empty for a refused file.
         tile: the heatmap over the picture, JPEG; empty for a refused file.
     """
 
     name: str
-    record: dict[str, Any]
+    reading: Reading
     thumbnail: bytes = b""
     tile: bytes = b""
 
     @property
     def refused(self) -> bool:
         """Whether the file was not read."""
-        return bool(self.record["decision"] == REFUSED)
+        return self.reading.decision == REFUSED
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The reading as JSON holds it, with the file's name."""
+        return {"path": self.name} | self.reading.to_dict()
 
 
 @dataclass
@@ -110,22 +112,14 @@ class Batch:
 
 def read(name: str, load: Callable[[], bytes], reader: Reader, operating_point: str | None = None) -> Row:
     """One file -> a row; never raises for what is in the file. `Batch.step` has the turn for it."""
-    title = reader.bundle.card.title
-    try:
-        radiograph = in_time(lambda: decode(load()))
-        reading = reader.read(radiograph, operating_point)
-    except Unreadable as error:
-        return Row(name, {"path": name} | refused(error, title).to_dict())
-    except Exception:
-        _LOG.exception("a file of a batch could not be read")
-        return Row(name, {"path": name} | refused(UNEXPECTED, title).to_dict())
-    record = {"path": name} | reading.to_dict()
-    if reading.decision == REFUSED:
-        return Row(name, record)
+    reading, radiograph = read_guarded(load, reader, operating_point)
+    kept = replace(reading, maps=np.zeros((0, 0, 0), np.float32), lungs=None)
+    if radiograph is None or reading.decision == REFUSED:
+        return Row(name, kept)
     picture = heatmap.fit(radiograph.preview, TILE)
     shown = reading.classes.index(leading(reading.decision, reading.scores))
     overlaid = heatmap.overlay(picture, reading.maps[:, :, shown])
-    return Row(name, record, jpeg(to_grey(heatmap.fit(picture, THUMBNAIL))), jpeg(overlaid))
+    return Row(name, kept, jpeg(to_grey(heatmap.fit(picture, THUMBNAIL))), jpeg(overlaid))
 
 
 def json_lines(rows: Iterable[Row]) -> str:

@@ -7,17 +7,9 @@ import re
 from typing import Any
 
 from interface.core.language import mark, tr
+from model.reading import names
 
 NOT_A_DEVICE = mark("For research and education, not a medical device.")
-NAMES = {
-    "covid19": mark("COVID-19 pattern"),
-    "covid": mark("COVID-19 pattern"),
-    "other": mark("Other lung disease"),
-    "normal": mark("Normal"),
-    "positive": mark("Positive"),
-    "negative": mark("Negative"),
-}
-DECISIONS = {"uncertain": mark("Uncertain"), "refused": mark("Refused")}
 STATES = {"uncertain": mark("uncertain"), "refused": mark("not read")}
 PRESENT, ABSENT = mark("present"), mark("absent")
 ABBREVIATED = re.compile(r"\b(?:auc|ct|mri|nih|siim)\b")
@@ -27,13 +19,12 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def class_name(name: str) -> str:
     """A class of a card as a person reads it; an unknown one keeps its own name."""
-    known = NAMES.get(name.lower())
-    return tr(known) if known else name.replace("_", " ").capitalize()
+    return tr(names.class_name(name))
 
 
 def decision_name(decision: str) -> str:
     """A reading's decision: a class, uncertain or refused."""
-    return tr(DECISIONS[decision]) if decision in DECISIONS else class_name(decision)
+    return tr(names.decision_name(decision))
 
 
 def headline(decision: str, positive: str) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from model.messages import Message
+
 ENGLISH = "en"
 # Each by its own name, as those who look for it don't read the others.
 LANGUAGES = {ENGLISH: "English", "es": "Español", "fr": "Français", "hi": "हिन्दी"}
@@ -33,18 +35,21 @@ def mark(text: str) -> str:
     return text
 
 
-def tr(text: str, **values: object) -> str:
+def tr(text: str | Message, **values: object) -> str:
     """A text in the language of the session.
 
     Args:
-        text: in English; a constant, or one that `mark` named.
+        text: in English, a constant or one that `mark` named; or what the reader says.
         values: for its {placeholders}; without any, braces stay.
 
     Returns:
         The translation, or the English where there is none.
     """
-    said = _translated(spoken(), text)
-    return said.format(**values) if values else said
+    if isinstance(text, Message):
+        name = spoken()
+        return text.text(lambda template: _translated(name, template))
+    translation = _translated(spoken(), text)
+    return translation.format(**values) if values else translation
 
 
 def ntr(one: str, many: str, count: int, **values: object) -> str:

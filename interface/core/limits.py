@@ -1,25 +1,57 @@
-"""What one visitor may take of a server that many share: time for one picture, and room for it."""
+"""What one visitor may take of a server that many share: the size of an archive, time and memory for one picture."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TypeVar
 
-from interface.core.language import mark
 from interface.core.memory import make_sure_of_room
 from interface.core.settings import number
-from model.files.formats import Unreadable
+from model.errors import Unreadable
+from model.files.formats import MEGA
+from model.files.zip import ArchiveLimits
+from model.messages import Code, Message
+from model.reading.file import read_file
+from model.reading.radiograph import Radiograph
+from model.reading.reader import Reader, Reading, refused
 
 SECONDS, MOST_SECONDS = "CXR_SECONDS_PER_PICTURE", 20.0
 # Decoders that were given up and still run; each has a core and one picture's memory until it comes to its end.
 MOST_GIVEN_UP = 4
-BUSY = mark(
-    "The server is still busy with other files that take too long to unpack, so this one was not begun: choose it "
-    "again in a minute."
-)
+# A class of students brings a few hundred pictures; Python makes an object of every entry of the table of contents.
+ARCHIVE_LIMITS = ArchiveLimits(members=500, bytes=4000 * MEGA, table_bytes=MEGA, zip64=False)
+_LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _given_up: list[threading.Thread] = []
+
+
+def read_guarded(
+    load: Callable[[], bytes], reader: Reader, operating_point: str | None = None
+) -> tuple[Reading, Radiograph | None]:
+    """`read_file` as a server does it: in limited time and memory, and without an exception for any file.
+
+    Whoever calls it has the turn of the queue.
+
+    Args:
+        load: gives the file's content, or raises Unreadable.
+        reader: of the loaded bundle.
+        operating_point: name of one of the card's; default is the card's own choice.
+
+    Returns:
+        The reading, and the decoded picture; None where it could not be decoded.
+    """
+    title = reader.bundle.card.title
+    try:
+        return in_time(lambda: read_file(load, reader, operating_point))
+    except Unreadable as error:
+        return refused(error.message, title), None
+    except Exception:
+        # Without this Streamlit would show a traceback. No file name goes to the log.
+        _LOG.exception("a file could not be read")
+        return refused(Message(Code.PROGRAM_FAULT), title), None
 
 
 def in_time(work: Callable[[], _Result]) -> _Result:
@@ -43,7 +75,7 @@ def in_time(work: Callable[[], _Result]) -> _Result:
     make_sure_of_room()
     _given_up[:] = [thread for thread in _given_up if thread.is_alive()]
     if len(_given_up) >= MOST_GIVEN_UP:
-        raise Unreadable(BUSY)
+        raise Unreadable(Message(Code.SERVER_BUSY))
     results: list[_Result] = []
     failures: list[BaseException] = []
 
@@ -65,8 +97,5 @@ def in_time(work: Callable[[], _Result]) -> _Result:
             failures.clear()
     if not results:
         _given_up.append(thread)
-        raise Unreadable(
-            f"Unpacking this file took more than {seconds:g} s and was given up: save the picture smaller, or as PNG, "
-            "and choose that."
-        )
+        raise Unreadable(Message(Code.TOO_SLOW, seconds=Decimal(f"{seconds:g}")))
     return results.pop()

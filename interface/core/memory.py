@@ -6,9 +6,9 @@ import gc
 import os
 from pathlib import Path
 
-from interface.core.language import mark
 from interface.core.settings import number
-from model.files.formats import Unreadable
+from model.errors import Unreadable
+from model.messages import Code, Message
 
 MEGABYTES = "CXR_MEMORY_MEGABYTES"
 # Of what a container may have; the rest is for one large picture that is being unpacked, and for the system.
@@ -18,10 +18,6 @@ _GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 _OWN = Path("/proc/self/statm")
 # Version 1 writes a huge number where there is no limit.
 _NO_LIMIT = 1 << 50
-FULL = mark(
-    "The server holds as many pictures as its memory allows, so this one was not begun: press Forget all where you no "
-    "longer need yours, or choose it again in a few minutes."
-)
 
 
 def limit() -> float | None:
@@ -63,4 +59,4 @@ def make_sure_of_room() -> None:
     # Sessions that ended can wait in circles of references for Python's collector.
     gc.collect()
     if (resident() or 0.0) > allowed:
-        raise Unreadable(FULL)
+        raise Unreadable(Message(Code.SERVER_FULL))

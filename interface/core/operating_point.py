@@ -6,7 +6,7 @@ import streamlit as st
 
 from interface.core import labels
 from interface.core.language import tr
-from interface.read.sentences import said
+from model.reading import names
 from model.reading.card import Card, OperatingPoint
 
 QUERY = "op"
@@ -72,8 +72,7 @@ def switch(card: Card, name: str) -> None:
 
 def label(name: str) -> str:
     """A point's name as a person reads it: "sensitivity_95" is "Sensitivity 95 %"."""
-    text = labels.label(name)
-    return said(f"{text}\u2009%" if text[-1:].isdigit() else text)
+    return tr(names.point_name(name))
 
 
 def meaning(point: OperatingPoint) -> str:
@@ -83,7 +82,8 @@ def meaning(point: OperatingPoint) -> str:
         if figure is not None and "value" in figure:
             found.append(f"{name} {labels.number(figure['value'], 2)}")
     measured = tr("; on the validation pictures: {figures}", figures=", ".join(found)) if found else ""
-    return f"{labels.label(labels.stated(said(point.how), tr('No reason is stated')))}{measured}."
+    how = tr(names.point_choice(point.name, point.how))
+    return f"{labels.label(labels.stated(how, tr('No reason is stated')))}{measured}."
 
 
 def _keep() -> None:

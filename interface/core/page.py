@@ -18,7 +18,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from interface.core import loading, session_end, streamlit_internals
 from interface.core.language import tr
 from interface.core.session import Read, Refused, Shelf
-from model.reading.card import BundleError, Card, chosen, read_card
+from model.errors import BundleError
+from model.reading.card import Card, chosen, read_card
 
 if TYPE_CHECKING:  # imported by the thread that loads the network, after the page stands
     from model.reading.reader import Reader

@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # the first page asks for the shelf before anything heavy is 
     import numpy as np
     from numpy.typing import NDArray
 
+    from model.messages import Message
     from model.reading.radiograph import Radiograph
     from model.reading.reader import Reading
 
@@ -41,16 +42,16 @@ class Read:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that was not read, and why in one sentence.
+    """A file that was not read, and why.
 
     Attributes:
         name: the file's own name.
-        error: the sentence.
+        error: why.
         mended: the picture turned or inverted so that it could be read; None where that does not help.
     """
 
     name: str
-    error: str
+    error: Message
     mended: Radiograph | None = None
 
 

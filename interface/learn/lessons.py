@@ -9,8 +9,7 @@ from interface.core import labels, page
 from interface.core.language import mark, tr
 from interface.core.session import Read
 from interface.learn import architecture, map_resolution, stages, weight_decay
-from model.reading.card import BundleError
-from model.reading.radiograph import Unreadable
+from model.errors import BundleError, Unreadable
 
 DECAYS = (0.0, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 BLOCKS = {

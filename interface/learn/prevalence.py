@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from interface.components.charts import BLUE, GREEN, GREY, ORANGE, Option
-from interface.core import labels
 from interface.core.language import mark, tr
+from model.messages import Code, Message
 from model.reading.card import Card
+from model.reading.names import class_name
 from model.reading.prevalence import Share, likelihood_ratios
 
 PEOPLE, ACROSS = 1000, 40
@@ -21,12 +22,12 @@ _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True)
 class Preset:
-    """A test: what it is called, its measured shares, and where they are from; names and sources in English."""
+    """A test: what it is called, its measured shares, and where they are from."""
 
-    name: str
+    name: str | Message
     sensitivity: Share
     specificity: Share
-    source: str
+    source: str | Message
 
 
 # Facts of published studies, in our words. Where no specificity was measured, what was assumed is said.
@@ -74,19 +75,21 @@ def measured(card: Card) -> list[Preset]:
     enough = [pair for pair in pairs if min(int(row["n"]) for row in pair) >= FEWEST]
     return [
         Preset(
-            f"This network: {specificity['set']}, {_of(specificity['what'])}",
+            _test_name(str(specificity["set"]), str(specificity["what"])),
             Share(float(sensitivity["value"]), int(sensitivity["n"])),
             Share(float(specificity["value"]), int(specificity["n"])),
-            f"card.json of {card.title}: {sensitivity['n']} and {specificity['n']} images.",
+            Message(Code.TEST_SOURCE, network=card.title, ill=int(sensitivity["n"]), well=int(specificity["n"])),
         )
         for sensitivity, specificity in sorted(enough, key=lambda pair: sum(float(row["value"]) for row in pair))
     ]
 
 
-def _of(what: str) -> str:
-    """What a specificity is of, such as "COVID-19 pattern against Normal"; in English, as the name is a key."""
+def _test_name(tested: str, what: str) -> Message:
+    """A test set and the classes of a specificity, such as "COVID-19 pattern against Normal"."""
     well, _, ill = what.partition(" not called ")
-    return f"{labels.NAMES.get(ill, ill)} against {labels.NAMES.get(well, well)}" if ill else what
+    if not ill:
+        return Message(Code.TEST_OTHER, set=tested, what=what)
+    return Message(Code.TEST_AGAINST, set=tested, ill=class_name(ill), well=class_name(well))
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interface.components.images import jpeg
-from interface.core.labels import NAMES, class_name
+from interface.core.labels import class_name
 from interface.core.language import mark, tr
 from interface.core.session import Refused
 from interface.quiz.labels import read_labels
 from interface.read import uploads
-from interface.read.sentences import said as translated
-from model.reading import heatmap
-from model.reading.radiograph import Unreadable
+from model.errors import Unreadable
+from model.reading import heatmap, names
 from model.reading.reader import Reader, leading
 
 # A lesson's worth; each keeps two small JPEG pictures, about 0.3 MB.
@@ -109,7 +108,7 @@ def build(
     """
     classes = reader.bundle.card.classes
     known = {name.lower(): name for name in classes} | {class_name(name).lower(): name for name in classes}
-    known |= {NAMES[name.lower()].lower(): name for name in classes if name.lower() in NAMES}
+    known |= {str(names.class_name(name)).lower(): name for name in classes}
     pictures, labels, problems = _sorted_out(files)
     random.Random(seed).shuffle(pictures)
     quiz = Quiz()
@@ -126,7 +125,7 @@ def build(
             if isinstance(made, Question):
                 quiz.questions.append(made)
             else:
-                problems.append(f"{name}: {translated(made.error)}")
+                problems.append(f"{name}: {tr(made.error)}")
     if unknown:
         problems.append(
             tr(
@@ -153,7 +152,7 @@ def _sorted_out(files: Iterable[tuple[str, Load]]) -> tuple[list[tuple[str, Load
             try:
                 labels |= read_labels(load())
             except (Unreadable, ValueError) as error:
-                problems.append(f"{name}: {translated(str(error))}")
+                problems.append(f"{name}: {tr(error.message if isinstance(error, Unreadable) else str(error))}")
         else:
             pictures.append((name, load))
     absent = labels.keys() - {_path(name).name for name, _ in pictures}

@@ -15,7 +15,6 @@ from interface.core import labels, operating_point
 from interface.core.language import mark, tr
 from interface.core.session import Read
 from interface.read import whatif
-from interface.read.sentences import said
 from interface.report import buttons
 from model.reading import heatmap
 from model.reading.card import Card
@@ -80,7 +79,7 @@ def decision(item: Read, card: Card) -> None:
     margin = card.margin * (DOUBTFUL if reading.doubtful else 1)
     st.html(score_bars.scores(ordered, card.positive, point.threshold, margin))
     operating_point.switch(card, point.name)
-    st.markdown("\n".join(f"- {labels.plain(said(reason))}" for reason in reading.reasons))
+    st.markdown("\n".join(f"- {labels.plain(tr(reason))}" for reason in reading.reasons))
     with st.popover(tr("What the score is, and is not"), icon=":material/help:", width="stretch"):
         st.markdown(tr(SCORE_IS))
         st.page_link("pages/card.py", label=tr("Model card"), icon=":material/fact_check:")

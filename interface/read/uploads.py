@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -11,19 +10,13 @@ import numpy as np
 
 from interface.components.images import for_display, to_grey
 from interface.core import queue
-from interface.core.language import mark
-from interface.core.limits import in_time
+from interface.core.limits import ARCHIVE_LIMITS, read_guarded
 from interface.core.session import MOST_ITEMS, Item, Read, Refused, Shelf
 from model.files import zip
+from model.messages import Code, Message
 from model.reading.input_check import MENDING
-from model.reading.radiograph import Radiograph, Unreadable, decode
-from model.reading.reader import REFUSED, Reader
-
-UNEXPECTED = mark(
-    "This file could not be read because of a fault in the program, not in your file; "
-    "the server's log has the details. Other files can still be read."
-)
-_LOG = logging.getLogger(__name__)
+from model.reading.radiograph import Radiograph
+from model.reading.reader import REFUSED, Reader, Reading
 
 
 class Upload(Protocol):
@@ -78,14 +71,14 @@ def files(uploads: Iterable[Upload], *, folders: bool = False) -> Iterator[tuple
         if not zip.is_archive(data[:4]):
             yield upload.file_id, upload.name, upload.getvalue
             continue
-        for number, (name, load) in enumerate(zip.members(upload.name, io.BytesIO(data), folders=folders)):
+        for number, (name, load) in enumerate(
+            zip.members(upload.name, io.BytesIO(data), ARCHIVE_LIMITS, folders=folders)
+        ):
             yield f"{upload.file_id}-{number}", name, load
 
 
 def read(name: str, load: zip.Load, reader: Reader, notice: queue.Notice | None = None) -> Item:
-    """A file -> an item; never raises, because one bad file must not take the page away.
-
-    It waits for its turn, and has a limited time to be unpacked in (`limits.in_time`).
+    """A file -> an item, when its turn has come; never raises for what is in the file.
 
     Args:
         name: the file's name.
@@ -94,17 +87,10 @@ def read(name: str, load: zip.Load, reader: Reader, notice: queue.Notice | None 
         notice: says on the page how long the line is.
 
     Returns:
-        The item, refused with a sentence if the bytes are no radiograph that can be read.
+        The item, refused with a message if the bytes are no radiograph that can be read.
     """
-    try:
-        with queue.turn(notice):
-            return _item(name, in_time(lambda: decode(load())), reader)
-    except Unreadable as error:
-        return Refused(name, str(error))
-    except Exception:
-        # The boundary of the page: without it Streamlit would show a traceback. No file name goes to the log.
-        _LOG.exception("a file could not be read")
-        return Refused(name, UNEXPECTED)
+    with queue.turn(notice):
+        return _item(name, *read_guarded(load, reader), reader)
 
 
 def read_radiograph(name: str, radiograph: Radiograph, reader: Reader) -> Item:
@@ -119,13 +105,12 @@ def read_radiograph(name: str, radiograph: Radiograph, reader: Reader) -> Item:
         The item; one that only has to be turned or inverted brings the mended picture along.
     """
     with queue.turn():
-        return _item(name, radiograph, reader)
+        return _item(name, reader.read(radiograph), radiograph, reader)
 
 
-def _item(name: str, radiograph: Radiograph, reader: Reader) -> Item:
-    reading = reader.read(radiograph)
-    if reading.decision == REFUSED:
-        return Refused(name, " ".join(reading.reasons), _mend(radiograph, reading.kind))
+def _item(name: str, reading: Reading, radiograph: Radiograph | None, reader: Reader) -> Item:
+    if radiograph is None or reading.decision == REFUSED:
+        return Refused(name, reading.reasons[0], _mend(radiograph, reading.kind) if radiograph else None)
     seen = radiograph.to_input(reader.bundle.card.size)[0, :, :, 0]
     return Read(name, for_display(radiograph.pixels), to_grey(seen), reading)
 
@@ -137,5 +122,5 @@ def _mend(radiograph: Radiograph, kind: str) -> Radiograph | None:
     turns, inverted = MENDING[kind]
     shown = for_display(radiograph.pixels).astype(np.float32)
     pixels = np.ascontiguousarray(np.rot90(255 - shown if inverted else shown, turns))
-    note = "The picture was inverted before it was read." if inverted else "The picture was turned before it was read."
+    note = Message(Code.INVERTED_FIRST if inverted else Code.TURNED_FIRST)
     return Radiograph(pixels, radiograph.format, radiograph.sha256, (*radiograph.notes, note))

@@ -25,8 +25,6 @@ NO_TAGS = (
 )
 NAMED = "The files are called here as they were when they were uploaded, because the box for it was ticked."
 NOT_NAMED = "Names of files were left out."
-# How `quality.notes` begins the one note that makes no reading less certain.
-CARRIES_TEXT = "The picture seems to carry text"
 
 
 def of_readings(items: Sequence[Read], chosen: str, card: Card, made: datetime, *, named: bool) -> Document:
@@ -75,13 +73,12 @@ def of_batch(rows: Iterable[Row], card: Card, made: datetime, *, named: bool) ->
     for number, row in enumerate(rows, 1):
         name = _name(row.name, number, named)
         if row.refused:
-            refused.append((name, " ".join(map(one_line, row.record["reasons"]))))
+            refused.append((name, " ".join(map(one_line, row.reading.reasons))))
             continue
         shown = labels.class_name(leading(row.record["decision"], row.record["scores"]))
         alt = f"{labels.headline(row.record['decision'], card.positive)}; the radiograph with the heatmap for {shown}"
         pictures = [Picture(row.tile, alt, f"What speaks for {shown}")]
-        doubtful = any(not note.startswith(CARRIES_TEXT) for note in row.record["notes"])
-        entries.append(_entry(name, row.record, card, doubtful, pictures))
+        entries.append(_entry(name, row.record, card, row.reading.doubtful, pictures))
     total = len(entries) + len(refused)
     title = f"Chest X-ray readings: {total} {'file' if total == 1 else 'files'}"
     return _document(title, entries, refused, card, made, named=named, compact=True)

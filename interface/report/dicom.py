@@ -13,8 +13,9 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, ge
 from interface.core import labels, operating_point
 from interface.core.session import Read
 from interface.read import result
-from interface.report.content import CARRIES_TEXT, NO_TAGS
+from interface.report.content import NO_TAGS
 from interface.report.document import NO_DECISIONS, PROGRAM, one_line
+from model.messages import Code
 from model.reading import heatmap
 from model.reading.card import Card
 
@@ -66,7 +67,7 @@ def overlay(item: Read, chosen: str, card: Card, made: datetime) -> bytes:
     data.SoftwareVersions = data.SecondaryCaptureDeviceSoftwareVersions = _long_string(f"{PROGRAM}, {card.title}")
     data.StudyDescription, data.SeriesDescription = "Research use, not for diagnosis", RESEARCH
     data.ImageType = ["DERIVED", "SECONDARY"]
-    carries_text = any(note.startswith(CARRIES_TEXT) for note in reading.notes)
+    carries_text = any(note.code is Code.HAS_TEXT for note in reading.notes)
     data.BurnedInAnnotation = "YES" if carries_text else "NO"
     data.DerivationDescription = one_line(
         f"{RESEARCH}. Colours: what spoke for {labels.class_name(chosen)}, by {card.title} (SHA-256 {card.sha256})."

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model import __version__
+from model.errors import RemoteError
 from model.files import remote, sources
 
 _TABLES = (".jsonl", ".csv")
@@ -70,12 +71,12 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if heatmaps and os.path.realpath(heatmaps) in folders:
         parser.error("--heatmaps must be another folder than those that are read")
     if isinstance(out, sources.Unlisted):
-        parser.error(out.reason)
+        parser.error(str(out.reason))
     try:
         for path in (*options.paths, out):
             if isinstance(path, remote.RemoteFile):
                 remote.check(path)
-    except remote.RemoteError as error:
+    except RemoteError as error:
         parser.error(str(error))
 
 

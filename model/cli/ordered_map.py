@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from model.files.remote import RemoteError
+from model.errors import RemoteError
 from model.files.sources import Listed
 from model.files.zip import Load
 

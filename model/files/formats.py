@@ -4,33 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-READABLE = "PNG, JPEG, TIFF, WebP, BMP or DICOM"
+from model.errors import Unreadable
+from model.messages import Code, Message
+
 MEGA = 1_000_000
 # Value representations that a DICOM file's first elements can have; two capital letters alone would let text through.
 _EXPLICIT = {b"UL", b"OB", b"UI", b"SH", b"CS", b"DA", b"TM", b"LO", b"DT", b"US", b"LT", b"PN", b"AE", b"UN", b"SQ"}
 _REFUSED = (
-    (b"%PDF", "a PDF document", "export the radiograph in it as PNG or DICOM"),
-    (b"PK\x03\x04", "a ZIP archive or an office document", "take the pictures out of it"),
-    (b"Rar!", "a RAR archive", "unpack it"),
-    (b"7z\xbc\xaf", "a 7z archive", "unpack it"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it"),
-    (b"GIF8", "a GIF picture", "save it as PNG"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture without a DICOM header", "save it as PNG or DICOM"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture without a DICOM header", "save it as PNG or DICOM"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture", "save it as PNG"),
-    (b"\xff\x0a", "a JPEG XL picture", "save it as PNG"),
-    (b"8BPS", "a Photoshop file", "save it as PNG"),
-    (b"\x00\x00\x01\x00", "an icon", "save it as PNG"),
-    (b"\x1a\x45\xdf\xa3", "a video", "save one picture of it as PNG"),
-    (b"<svg", "an SVG drawing", "save it as PNG"),
+    (b"%PDF", Code.A_PDF, Code.EXPORT_RADIOGRAPH),
+    (b"PK\x03\x04", Code.A_ZIP, Code.TAKE_PICTURES_OUT),
+    (b"Rar!", Code.A_RAR, Code.UNPACK),
+    (b"7z\xbc\xaf", Code.A_7Z, Code.UNPACK),
+    (b"\x1f\x8b", Code.A_GZIP, Code.UNPACK),
+    (b"GIF8", Code.A_GIF, Code.SAVE_AS_PNG),
+    (b"\x00\x00\x00\x0cjP  ", Code.A_JPEG2000, Code.SAVE_AS_PNG_OR_DICOM),
+    (b"\xff\x4f\xff\x51", Code.A_JPEG2000, Code.SAVE_AS_PNG_OR_DICOM),
+    (b"\x00\x00\x00\x0cJXL ", Code.A_JPEG_XL, Code.SAVE_AS_PNG),
+    (b"\xff\x0a", Code.A_JPEG_XL, Code.SAVE_AS_PNG),
+    (b"8BPS", Code.A_PHOTOSHOP, Code.SAVE_AS_PNG),
+    (b"\x00\x00\x01\x00", Code.AN_ICON, Code.SAVE_AS_PNG),
+    (b"\x1a\x45\xdf\xa3", Code.A_VIDEO, Code.SAVE_ONE_AS_PNG),
+    (b"<svg", Code.AN_SVG, Code.SAVE_AS_PNG),
 )
-
-
-class Unreadable(ValueError):
-    """The file can't be read as a radiograph; the message is one sentence: what was received and what to do.
-
-    It never quotes the file, since whatever stands in it may name a patient.
-    """
 
 
 @dataclass(frozen=True)
@@ -58,10 +53,7 @@ class Limits:
         """
         limit = self.dicom_bytes if dicom else self.picture_bytes
         if received > limit:
-            raise Unreadable(
-                f"The file has {received / MEGA:.0f} MB and the limit is {limit / MEGA:.0f} MB: "
-                "save the picture smaller or compressed."
-            )
+            raise Unreadable(Message(Code.FILE_TOO_LARGE, size=round(received / MEGA), limit=round(limit / MEGA)))
 
     def check_shape(self, height: int, width: int) -> None:
         """Compare the size that a file's header promises with the limits.
@@ -70,17 +62,13 @@ class Limits:
             Unreadable: it is too large or too small.
         """
         if height < 1 or width < 1:
-            raise Unreadable("The file gives its picture no size: export it again and choose that.")
+            raise Unreadable(Message(Code.SIZE_MISSING))
         if height * width > self.pixels:
             raise Unreadable(
-                f"The picture has {width} x {height} pixels and the limit is {self.pixels / MEGA:.0f} million: "
-                "save it smaller."
+                Message(Code.PICTURE_TOO_LARGE, width=width, height=height, limit=round(self.pixels / MEGA))
             )
         if min(height, width) < self.side:
-            raise Unreadable(
-                f"The picture has only {width} x {height} pixels, too few to make out a radiograph: "
-                f"choose one with at least {self.side} a side."
-            )
+            raise Unreadable(Message(Code.PICTURE_TOO_SMALL, width=width, height=height, side=self.side))
 
 
 DEFAULT_LIMITS = Limits()
@@ -100,7 +88,7 @@ def sniff(data: bytes) -> str:
     """
     head = data[:512]
     if not head:
-        raise Unreadable("The file is empty: choose it again, or export the picture anew.")
+        raise Unreadable(Message(Code.FILE_EMPTY))
     # Before the others: a DICOM file's preamble may carry another format's signature (PS3.10, section 7.1).
     if head[128:132] == b"DICM" or head[:4] == b"DICM":
         return "DICOM"
@@ -130,19 +118,18 @@ def _is_bare_dicom(data: bytes) -> bool:
     return little in (2, 8) and length % 2 == 0 and length < 1024
 
 
-def _describe(head: bytes) -> str:
+def _describe(head: bytes) -> Message:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for signature, what, advice in _REFUSED:
         if head.startswith(signature) or text.startswith(signature):
-            return f"This is {what}: {advice} and choose that."
+            return Message(Code.FORMAT_OTHER, what=what, advice=advice)
     if head[4:8] == b"ftyp":
-        if head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"hevc"):
-            return "This is a HEIC or AVIF photograph: save it as PNG or JPEG and choose that."
-        return "This is a video: save one picture of it as PNG and choose that."
+        photograph = head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"hevc")
+        return Message(Code.FORMAT_HEIC if photograph else Code.FORMAT_VIDEO)
     if head[257:262] == b"ustar":
-        return "This is a tar archive: unpack it and choose the pictures in it."
+        return Message(Code.FORMAT_TAR)
     if head[344:347] in (b"n+1", b"ni1"):
-        return "This is a NIfTI volume: save the radiograph as PNG or DICOM and choose that."
+        return Message(Code.FORMAT_NIFTI)
     if text and all(byte >= 32 or byte in b"\t\r\n\x0c\x1b" for byte in head):
-        return f"This is text and not a picture: choose a radiograph as {READABLE}."
-    return f"The file is of no kind that can be read here: choose a radiograph as {READABLE}."
+        return Message(Code.FORMAT_TEXT)
+    return Message(Code.FORMAT_UNKNOWN)

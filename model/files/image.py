@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from model.files.formats import Limits, Unreadable
+from model.errors import Unreadable
+from model.files.formats import Limits
 from model.files.grey import WORKING_PIXELS, is_coloured, shrink, shrink_factor, stretch, thin, value_range
 from model.files.warnings_filter import quiet
+from model.messages import Code, Message
 
 ORIENTATION = 0x0112
 PHOTOMETRIC = 262
@@ -23,7 +25,7 @@ _STRIP = 4_000_000
 _WIDE = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32], list[str]]:
+def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32], list[Message]]:
     """Decode a picture file.
 
     Args:
@@ -41,16 +43,17 @@ def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32],
         try:
             image = Image.open(io.BytesIO(data), formats=[kind.upper()])
         except Image.DecompressionBombError:
-            raise Unreadable("The picture unpacks to far more pixels than a radiograph has: save it smaller.") from None
+            raise Unreadable(Message(Code.PICTURE_FAR_TOO_LARGE)) from None
         with image:
             # The decoder of WebP holds four copies of the picture.
             allowed = replace(limits, pixels=limits.pixels // 4) if kind == "WebP" else limits
             allowed.check_shape(image.height, image.width)
-            full, notes = image.size, []
+            full = image.size
+            notes: list[Message] = []
             upright = _is_upright(image)
             # Phones store a second, smaller picture in a JPEG (MPO); that is no animation.
             if kind != "JPEG" and getattr(image, "is_animated", False):
-                notes.append("The file holds several pictures: only the first was read.")
+                notes.append(Message(Code.SEVERAL_PICTURES))
             # A JPEG decoder halves a picture for less than nothing.
             if kind == "JPEG" and image.width * image.height > WORKING_PIXELS:
                 image.draft(image.mode, (image.width // 2, image.height // 2))
@@ -58,17 +61,15 @@ def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32],
                 image.load()
             except OSError as error:
                 if "truncated" in str(error):
-                    raise Unreadable(
-                        f"The {kind} file is cut short: copy or export it again and choose that."
-                    ) from None
+                    raise Unreadable(Message(Code.FILE_TRUNCATED, kind=kind)) from None
                 raise
             if not upright:
-                notes.append("The picture was turned upright, as its file asks.")
+                notes.append(Message(Code.TURNED_UPRIGHT))
             # Pillow turns TIFF itself.
             turned = image if upright or kind == "TIFF" else ImageOps.exif_transpose(image)
             grey = _grey(turned, notes)
     if max(grey.shape) < max(full):
-        notes.append("The picture was scaled down to save memory.")
+        notes.append(Message(Code.SCALED_DOWN))
     return grey, notes
 
 
@@ -79,16 +80,16 @@ def _is_upright(image: Image.Image) -> bool:
         return True
 
 
-def _grey(image: Image.Image, notes: list[str]) -> NDArray[np.float32]:
+def _grey(image: Image.Image, notes: list[Message]) -> NDArray[np.float32]:
     if image.mode in _WIDE:
         return _wide_grey(image, notes)
     # A look at some of the pixels tells what to note; NEAREST takes them as they are, whatever the mode.
     size = (min(image.width, _SAMPLE_SIDE), min(image.height, _SAMPLE_SIDE))
     sample = image.resize(size, Image.Resampling.NEAREST)
     if image.has_transparency_data and np.asarray(sample.convert("RGBA"))[..., 3].min() < 255:
-        notes.append("Transparent parts were laid on black.")
+        notes.append(Message(Code.TRANSPARENCY_DROPPED))
     if image.mode not in ("1", "L", "LA", "LAB") and is_coloured(np.asarray(_opaque(sample).convert("RGB"))):
-        notes.append("The colours were dropped.")
+        notes.append(Message(Code.COLOURS_DROPPED))
     return _in_strips(image, lambda strip: np.asarray(_opaque(strip).convert("L"))).astype(np.float32)
 
 
@@ -102,11 +103,11 @@ def _opaque(image: Image.Image) -> Image.Image:
     return black
 
 
-def _wide_grey(image: Image.Image, notes: list[str]) -> NDArray[np.float32]:
+def _wide_grey(image: Image.Image, notes: list[Message]) -> NDArray[np.float32]:
     kind = np.uint16 if image.mode.startswith("I;16") else np.float32
     values = _in_strips(image, lambda strip: np.asarray(strip).astype(kind))
     grey = stretch(values, *value_range(thin(values)))
-    notes.append("The range of values was stretched to 256 grey levels.")
+    notes.append(Message(Code.RANGE_STRETCHED))
     # Pillow inverts "white is zero" for 8 bits alone.
     if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0:
         grey = 255.0 - grey

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
-from model.files.formats import DEFAULT_LIMITS, MEGA, Unreadable
+from model.errors import RemoteError, Unreadable
+from model.files.formats import MEGA, Limits
+from model.messages import Code, Message
 
 # One letter before "://" would be a Windows drive.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
@@ -22,10 +24,6 @@ _BLOCK = 8 * MEGA
 WAITS = [1.0, 4.0]
 
 Value = TypeVar("Value")
-
-
-class RemoteError(Exception):
-    """A storage does not answer as it should; the message is a sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +146,12 @@ def open_file(file: RemoteFile) -> BinaryIO:
     return opened
 
 
-def load(file: RemoteFile) -> bytes:
+def load(file: RemoteFile, limits: Limits) -> bytes:
     """Fetch a file, unless it is too long.
+
+    Args:
+        file: to fetch.
+        limits: of its bytes.
 
     Raises:
         Unreadable: there is no such file, it may not be read, or it is longer than the limit.
@@ -157,11 +159,11 @@ def load(file: RemoteFile) -> bytes:
     """
     try:
         filesystem, path = _filesystem(file)
-        data: bytes = _insist(lambda: _fetch(filesystem, path), file)
+        data: bytes = _insist(lambda: _fetch(filesystem, path, limits), file)
     except FileNotFoundError:
-        raise Unreadable("There is no such file: check the path.") from None
+        raise Unreadable(Message(Code.FILE_MISSING)) from None
     except PermissionError:
-        raise Unreadable("The file can't be opened (Permission denied): check who may read it.") from None
+        raise Unreadable(Message(Code.FILE_NOT_OPENED, reason="Permission denied")) from None
     return data
 
 
@@ -173,14 +175,13 @@ def broken(file: RemoteFile, error: Exception) -> RemoteError:
     )
 
 
-def _fetch(filesystem: Any, path: str) -> bytes:
+def _fetch(filesystem: Any, path: str, limits: Limits) -> bytes:
     with filesystem.open(path, "rb", block_size=_BLOCK) as opened:
-        limit = DEFAULT_LIMITS.dicom_bytes
         # Before reading: a disc image of many gigabytes must not fill the memory only to be refused.
-        DEFAULT_LIMITS.check_bytes(getattr(opened, "size", None) or 0, dicom=True)
+        limits.check_bytes(getattr(opened, "size", None) or 0, dicom=True)
         # Not every storage tells a length, and none has to tell the truth.
-        data = bytes(opened.read(limit + 1))
-        DEFAULT_LIMITS.check_bytes(len(data), dicom=True)
+        data = bytes(opened.read(limits.dicom_bytes + 1))
+        limits.check_bytes(len(data), dicom=True)
         return data
 
 

@@ -16,10 +16,12 @@ from typing import BinaryIO, TextIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from model.errors import RemoteError, Unreadable
 from model.files import remote, zip
 from model.files.dicom import dicomdir
-from model.files.formats import DEFAULT_LIMITS, Unreadable
-from model.files.remote import RemoteError, RemoteFile
+from model.files.formats import Limits
+from model.files.remote import RemoteFile
+from model.messages import Code, Message
 
 COLUMN = "path"
 _SEPARATORS = (",", ";", "\t", "|")
@@ -33,11 +35,11 @@ class Unlisted:
 
     Attributes:
         name: path or address of the file or folder.
-        reason: a sentence.
+        reason: why.
     """
 
     name: str
-    reason: str
+    reason: Message
 
     def __str__(self) -> str:
         """The name, as a line of readings has it."""
@@ -49,6 +51,7 @@ Listed = Place | Unlisted
 # What was passed over on purpose, counted by kind: a run reports it at its end.
 Skipped = Counter[str]
 HIDDEN, LINKED_TWICE, OUTPUT, DICOMDIRS = "hidden", "linked more than once", "written by this run", "DICOMDIR"
+_ARCHIVE_LIMITS = zip.ArchiveLimits()
 
 
 def place(name: str) -> Listed:
@@ -60,7 +63,7 @@ def place(name: str) -> Listed:
             parts.path + (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
         )
         if (parts.hostname or "") not in _LOCAL_HOSTS:
-            return Unlisted(name, "The address names another computer: copy the file here, or give its path.")
+            return Unlisted(name, Message(Code.OTHER_COMPUTER))
         return Path(url2pathname(rest))
     return RemoteFile(name) if remote.is_url(name) else Path(name)
 
@@ -157,7 +160,7 @@ def _identity(folder: Path) -> object:
 
 def _unlisted(error: OSError, folder: Path) -> Unlisted:
     name = os.fsdecode(error.filename) if error.filename else str(folder)
-    return Unlisted(name, f"The folder can't be opened ({error.strerror}): check who may read it.")
+    return Unlisted(name, Message(Code.FOLDER_NOT_OPENED, reason=str(error.strerror)))
 
 
 def _is_folder(path: Path) -> bool:
@@ -213,8 +216,7 @@ def _rows(manifest: Place, separator: str) -> Iterator[Listed]:
 
 
 def _cut_short(manifest: Place, row: int) -> Unlisted:
-    reason = f"The rows from line {row} on can't be read: that line has a quote that never ends. Mend it there."
-    return Unlisted(str(manifest), reason)
+    return Unlisted(str(manifest), Message(Code.TABLE_QUOTE, row=row))
 
 
 def _open_table(path: Place) -> TextIO:
@@ -227,12 +229,15 @@ def _open_table(path: Place) -> TextIO:
     return path.open(encoding=encoding, errors="surrogateescape" if encoding != "utf-16" else "replace", newline="")
 
 
-def unpacked(path: Listed, wanted: Callable[[Listed], bool] = lambda _: True) -> Iterator[tuple[Listed, zip.Load]]:
+def unpacked(
+    path: Listed, wanted: Callable[[Listed], bool] = lambda _: True, limits: zip.ArchiveLimits = _ARCHIVE_LIMITS
+) -> Iterator[tuple[Listed, zip.Load]]:
     """The file, or the files in a ZIP archive as if it were a folder.
 
     Args:
         path: as `files` gives it.
         wanted: asked about each path in turn; of an archive only these are unpacked; by default all.
+        limits: of an archive and its files, and of a file that is none.
 
     Yields:
         A path, and the function that gives the content; it raises Unreadable with a sentence, or RemoteError where a
@@ -254,12 +259,16 @@ def unpacked(path: Listed, wanted: Callable[[Listed], bool] = lambda _: True) ->
     with file:
         if not zip.is_archive(_start(file)):
             if wanted(path):
-                yield path, partial(remote.load, path) if isinstance(path, RemoteFile) else partial(_load, path)
+                yield path, _loader(path, limits.member)
             return
-        for name, load in zip.members(path.name, file):
+        for name, load in zip.members(path.name, file, limits):
             member = path if name == path.name else path / name
             if wanted(member):
                 yield member, _unpack(load)
+
+
+def _loader(path: Place, limits: Limits) -> zip.Load:
+    return partial(remote.load, path, limits) if isinstance(path, RemoteFile) else partial(_load, path, limits)
 
 
 def _unpack(load: zip.Load) -> zip.Load:
@@ -289,18 +298,18 @@ def _raise(error: Exception) -> bytes:
     raise error
 
 
-def _load(path: Path) -> bytes:
+def _load(path: Path, limits: Limits) -> bytes:
     try:
         try:
             status = path.stat()
         except ValueError:  # the name holds a character that no file system takes
-            raise Unreadable("There can be no such file: its name holds a character that no name has.") from None
+            raise Unreadable(Message(Code.NAME_IMPOSSIBLE)) from None
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("This is neither a file nor a folder: choose a picture.")
+            raise Unreadable(Message(Code.FILE_IS_NONE))
         # Before reading: a disc image of many gigabytes must not fill the memory only to be refused.
-        DEFAULT_LIMITS.check_bytes(status.st_size, dicom=True)
+        limits.check_bytes(status.st_size, dicom=True)
         return path.read_bytes()
     except FileNotFoundError:
-        raise Unreadable("There is no such file: check the path.") from None
+        raise Unreadable(Message(Code.FILE_MISSING)) from None
     except OSError as error:
-        raise Unreadable(f"The file can't be opened ({error.strerror}): check who may read it.") from None
+        raise Unreadable(Message(Code.FILE_NOT_OPENED, reason=str(error.strerror))) from None

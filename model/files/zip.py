@@ -9,36 +9,39 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from model.files.formats import DEFAULT_LIMITS, MEGA, Limits, Unreadable
+from model.errors import Unreadable
+from model.files.formats import DEFAULT_LIMITS, MEGA, Limits
+from model.messages import Code, Message
 
 Load = Callable[[], bytes]
 
 _STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _END, _END_SIZE, _LONGEST_COMMENT = b"PK\x05\x06", 22, 65_535
-_LOCATOR_64, _LOCATOR_SIZE = b"PK\x06\x07", 20
-# Of the table of contents: enough for thousands of names, and what Python makes of it stays small.
-_LONGEST_TABLE = MEGA
+_LOCATOR_64, _LOCATOR_SIZE, _END_64_SIZE = b"PK\x06\x07", 20, 56
 _LONGEST_NAME = 100
 # Radiographs pack to half or a third; only a nearly empty picture packs better than this.
 _HIGHEST_RATIO, _UNSUSPICIOUS = 100, 5 * MEGA
 # Others take many times the memory or time to unpack, and hardly any program writes them.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DAMAGED = "The ZIP archive is damaged or cut short: pack it again, or choose the pictures themselves."
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """How much an archive may hold.
+    """How much an archive may hold; the defaults are for the archives of whoever runs the program.
 
     Attributes:
-        members: pictures.
-        bytes: of all of them, unpacked; it bounds the time, since only one is in memory at once.
-        one: limits of each.
+        members: files in it; None for any number.
+        bytes: of all of them, unpacked, which bounds the time, since only one is in memory at once; None for any.
+        table_bytes: of the table of contents, of which Python makes an object an entry; a file takes about 100.
+        zip64: accept archives of over 4 GB or 65,535 files (APPNOTE 4.3.14).
+        member: limits of each file.
     """
 
-    members: int = 500
-    bytes: int = 4000 * MEGA
-    one: Limits = DEFAULT_LIMITS
+    members: int | None = None
+    bytes: int | None = None
+    table_bytes: int = 1000 * MEGA
+    zip64: bool = True
+    member: Limits = DEFAULT_LIMITS
 
 
 def is_archive(start: bytes) -> bool:
@@ -46,41 +49,37 @@ def is_archive(start: bytes) -> bool:
     return start.startswith(_STARTS)
 
 
-def members(
-    name: str, file: BinaryIO, limits: ArchiveLimits | None = None, *, folders: bool = False
-) -> Iterator[tuple[str, Load]]:
+def members(name: str, file: BinaryIO, limits: ArchiveLimits, *, folders: bool = False) -> Iterator[tuple[str, Load]]:
     """The files in an archive, without folders, hidden ones and what macOS adds.
 
     Args:
         name: of the archive, given to what is wrong with the archive as a whole.
         file: the archive, seekable; stays in use until the last function was called.
-        limits: by default those of `ArchiveLimits`.
+        limits: of the archive and its files.
         folders: name the folder that a file lies in too, as "folder/name".
 
     Yields:
         A bare name, fit to be shown, and a function that unpacks the file; it raises Unreadable with a sentence if
         this file can't be had, and the others can still be.
     """
-    limits = limits or ArchiveLimits()
     try:
-        archive = _open(file)
+        archive = _open(file, limits)
     except Unreadable as error:
-        yield clean(name), partial(_refuse, str(error))
+        yield clean(name), partial(_refuse, error.message)
         return
-    found = [one for one in archive.infolist() if not _is_hidden(one)]
-    if not found:
-        yield clean(name), partial(_refuse, "The ZIP archive is empty: put pictures into it.")
+    entries = [entry for entry in archive.infolist() if not _is_hidden(entry)]
+    if not entries:
+        yield clean(name), partial(_refuse, Message(Code.ZIP_EMPTY))
     total = 0
-    for number, one in enumerate(found[: limits.members], 1):
-        total += one.file_size
-        enough = total <= limits.bytes
-        shown = clean(one.filename) or f"file {number}"
-        folder = clean(one.filename.replace("\\", "/").rpartition("/")[0]) if folders else ""
-        yield f"{folder}/{shown}" if folder else shown, partial(_load, archive, one, limits) if enough else _TOO_LARGE
-    if len(found) > limits.members:
-        left = len(found) - limits.members
-        sentence = f"The ZIP archive holds more than {limits.members} files, and {left} were left out: pack fewer."
-        yield clean(name), partial(_refuse, sentence)
+    for number, entry in enumerate(entries[: limits.members], 1):
+        total += entry.file_size
+        fits = limits.bytes is None or total <= limits.bytes
+        shown = clean(entry.filename) or f"file {number}"
+        folder = clean(entry.filename.replace("\\", "/").rpartition("/")[0]) if folders else ""
+        yield f"{folder}/{shown}" if folder else shown, partial(_load, archive, entry, limits) if fits else _TOO_LARGE
+    if limits.members is not None and len(entries) > limits.members:
+        message = Message(Code.ZIP_TOO_MANY, most=limits.members, left=len(entries) - limits.members)
+        yield clean(name), partial(_refuse, message)
 
 
 def clean(name: str) -> str:
@@ -90,60 +89,65 @@ def clean(name: str) -> str:
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
 
-def _open(file: BinaryIO) -> zipfile.ZipFile:
-    _check_table(file)
+def _open(file: BinaryIO, limits: ArchiveLimits) -> zipfile.ZipFile:
+    _check_table(file, limits)
     try:
         archive = zipfile.ZipFile(file)
     except Exception:  # zipfile raises many kinds on damaged archives, and their messages may quote names
-        raise Unreadable(_DAMAGED) from None
+        raise Unreadable(Message(Code.ZIP_DAMAGED)) from None
     if "[Content_Types].xml" in archive.namelist():
-        raise Unreadable("This is an office document: take the pictures out of it and choose those.")
+        raise Unreadable(Message(Code.ZIP_OFFICE))
     return archive
 
 
-def _check_table(file: BinaryIO) -> None:
+def _check_table(file: BinaryIO, limits: ArchiveLimits) -> None:
     """Look at the end record (APPNOTE 4.3.16) before Python makes an object of every entry of the table."""
     size = file.seek(0, 2)
     file.seek(max(0, size - _END_SIZE - _LONGEST_COMMENT - _LOCATOR_SIZE))
     tail = file.read()
-    file.seek(0)
     at = tail.rfind(_END)
     if at < 0 or at + _END_SIZE > len(tail):
-        raise Unreadable(_DAMAGED)
-    # With it comes another record, which has the last word about the table's size.
-    if _LOCATOR_64 in tail[max(0, at - _LOCATOR_SIZE) : at]:
-        raise Unreadable("The ZIP archive is of the kind for more than 4 GB: pack the pictures into a plain one.")
-    if int.from_bytes(tail[at + 12 : at + 16], "little") > _LONGEST_TABLE:
-        raise Unreadable("The ZIP archive holds far too many files: pack fewer into one.")
+        raise Unreadable(Message(Code.ZIP_DAMAGED))
+    table = int.from_bytes(tail[at + 12 : at + 16], "little")
+    locator = tail[max(0, at - _LOCATOR_SIZE) : at]
+    if _LOCATOR_64 in locator:
+        if not limits.zip64:
+            raise Unreadable(Message(Code.ZIP_64))
+        # The other end record has the last word about the table's size.
+        file.seek(min(size, int.from_bytes(locator[8:16], "little")))
+        table = int.from_bytes(file.read(_END_64_SIZE)[40:48], "little")
+    file.seek(0)
+    if table > limits.table_bytes:
+        raise Unreadable(Message(Code.ZIP_TABLE))
 
 
-def _is_hidden(one: zipfile.ZipInfo) -> bool:
-    parts = one.filename.replace("\\", "/").split("/")
+def _is_hidden(entry: zipfile.ZipInfo) -> bool:
+    parts = entry.filename.replace("\\", "/").split("/")
     below = [part for part in parts if part not in ("", ".", "..")]
-    return one.is_dir() or not below or "__MACOSX" in below or any(part.startswith(".") for part in below)
+    return entry.is_dir() or not below or "__MACOSX" in below or any(part.startswith(".") for part in below)
 
 
-def _load(archive: zipfile.ZipFile, one: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:
-    if one.flag_bits & 1:
-        raise Unreadable("This file in the ZIP archive is locked with a password: unpack the archive first.")
-    if one.compress_type not in _METHODS:
-        raise Unreadable("This file is packed in an unusual way: pack the archive again as a plain ZIP.")
-    limits.one.check_bytes(one.file_size, dicom=True)
-    if one.file_size > max(_UNSUSPICIOUS, _HIGHEST_RATIO * one.compress_size):
-        raise Unreadable("This file unpacks to far more than it takes in the ZIP archive: choose the picture itself.")
+def _load(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:
+    if entry.flag_bits & 1:
+        raise Unreadable(Message(Code.ZIP_PASSWORD))
+    if entry.compress_type not in _METHODS:
+        raise Unreadable(Message(Code.ZIP_METHOD))
+    limits.member.check_bytes(entry.file_size, dicom=True)
+    if entry.file_size > max(_UNSUSPICIOUS, _HIGHEST_RATIO * entry.compress_size):
+        raise Unreadable(Message(Code.ZIP_BOMB))
     try:
-        with archive.open(one) as packed:
+        with archive.open(entry) as packed:
             # One byte more than it claims tells a claim that is too low.
-            data = packed.read(one.file_size + 1)
+            data = packed.read(entry.file_size + 1)
     except Exception:
-        raise Unreadable("This file in the ZIP archive is damaged: pack it again.") from None
+        raise Unreadable(Message(Code.ZIP_MEMBER_DAMAGED)) from None
     if is_archive(data[:4]):
-        raise Unreadable("This is a ZIP archive in a ZIP archive: unpack the inner one and choose its pictures.")
+        raise Unreadable(Message(Code.ZIP_NESTED))
     return data
 
 
-def _refuse(sentence: str) -> bytes:
-    raise Unreadable(sentence)
+def _refuse(message: Message) -> bytes:
+    raise Unreadable(message)
 
 
-_TOO_LARGE = partial(_refuse, "The ZIP archive unpacks to more than is read at once: bring this file apart.")
+_TOO_LARGE = partial(_refuse, Message(Code.ZIP_TOO_LARGE))

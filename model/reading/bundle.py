@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import BundleError
 from model.reading import input_check
-from model.reading.card import BundleError, Card, chosen, read_card, read_checked, read_model
+from model.reading.card import Card, chosen, read_card, read_checked, read_model
 from model.reading.lungs import Segmenter
 from model.reading.mirror import SideTeller
 

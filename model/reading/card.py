@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.errors import BundleError
+
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "covid_resnet50"
 MODEL_FILE = "model.tflite"
 SCHEMA = 1
-
-
-class BundleError(Exception):
-    """The bundle can't be used; the message is one sentence that says why and what to do."""
 
 
 @dataclass(frozen=True)

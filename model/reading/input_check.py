@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.messages import Code, Message
+
 FRONTAL = "frontal"
-_CHOOSE = "choose a frontal chest radiograph."
-# What a picture may be instead, and the sentence that refuses it.
+# What a picture may be instead, and why it is refused then.
 WHAT = {
-    "lateral": "This looks like a lateral chest radiograph, and the network knows frontal ones alone: "
-    "choose the frontal view.",
-    "radiograph": f"This looks like a radiograph of another part of the body: {_CHOOSE}",
-    "medical": f"This looks like a CT, MRI or ultrasound picture: {_CHOOSE}",
-    "not_medical": f"This does not look like a radiograph: {_CHOOSE}",
-    "inverted": "The grey scale looks inverted, with bones dark and air bright: invert it first.",
-    "turned_left": "The picture looks turned to the left by 90 degrees: turn it back first.",
-    "turned_right": "The picture looks turned to the right by 90 degrees: turn it back first.",
-    "upside_down": "The picture looks upside down: turn it first.",
+    "lateral": Code.LATERAL,
+    "radiograph": Code.OTHER_RADIOGRAPH,
+    "medical": Code.OTHER_MEDICAL,
+    "not_medical": Code.NOT_MEDICAL,
+    "inverted": Code.INVERTED,
+    "turned_left": Code.TURNED_LEFT,
+    "turned_right": Code.TURNED_RIGHT,
+    "upside_down": Code.UPSIDE_DOWN,
 }
 # How to mend a picture of a kind: quarter turns counter-clockwise, and whether to invert the grey scale.
 MENDING = {"inverted": (0, True), "turned_left": (3, False), "turned_right": (1, False), "upside_down": (2, False)}
@@ -34,19 +34,22 @@ class Screening:
     Attributes:
         kind: "frontal", or a key of `WHAT`.
         frontal: probability of a frontal chest radiograph the right way up, 0 to 1.
-        reason: why it is refused, in a sentence; empty for "frontal".
         unlike: how unlike the frontal radiographs of the training it is: their share that is less unlike, 0 to 1.
     """
 
     kind: str
     frontal: float
-    reason: str
     unlike: float
 
     @property
     def accepted(self) -> bool:
         """Whether it may be read."""
         return self.kind == FRONTAL
+
+    @property
+    def reason(self) -> Message | None:
+        """Why it is refused; None for a frontal radiograph."""
+        return None if self.accepted else Message(WHAT[self.kind])
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,10 @@ class Screener:
         frontal = float(chances[place])
         unlike = float(np.searchsorted(self.steps, self.distances(standard)[0]) / len(self.steps))
         if frontal >= self.threshold:
-            return Screening(FRONTAL, frontal, "", unlike)
+            return Screening(FRONTAL, frontal, unlike)
         chances[place] = -1
         kind = self.kinds[int(chances.argmax())]
-        return Screening(kind, frontal, WHAT[kind], unlike)
+        return Screening(kind, frontal, unlike)
 
     def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, F) pooled features -> their logarithms (they are never negative, and skewed) with mean 0 and spread 1."""

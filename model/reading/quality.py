@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.messages import Code, Message
 from model.reading.heatmap import fit
 from model.reading.input_check import Screening
 from model.reading.lungs import Lungs
@@ -32,9 +33,9 @@ _TEXT_SIDE = 1024
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence about the picture, and whether it makes its reading less certain."""
+    """A message about the picture, and whether it makes its reading less certain."""
 
-    sentence: str
+    message: Message
     lessens: bool = True
 
 
@@ -56,35 +57,25 @@ def notes(
     found = []
     if min(radiograph.pixels.shape) < _FEWEST_PIXELS:
         height, width = radiograph.pixels.shape
-        found.append(Note(f"The picture has {width} x {height} pixels only: small findings can't be seen in it."))
+        found.append(Note(Message(Code.FEW_PIXELS, width=width, height=height)))
     if float((pixels <= _BLACK).mean()) > _MOST_BLACK:
-        found.append(Note("Most of the picture is black: it may be under-exposed, or its window set too high."))
+        found.append(Note(Message(Code.MOSTLY_BLACK)))
     if float((pixels >= _WHITE).mean()) > _MOST_WHITE:
-        found.append(Note("Much of the picture is white: it may be over-exposed, or its window set too low."))
+        found.append(Note(Message(Code.MUCH_WHITE)))
     # Every fourth pixel tells the spread as well as all of them, which take a millisecond.
     low, high = np.percentile(pixels[::2, ::2], [5, 95])
     if high - low < _LEAST_SPREAD:
-        found.append(Note("The picture has little contrast."))
+        found.append(Note(Message(Code.LOW_CONTRAST)))
     if blockiness(radiograph.pixels) > _BLOCKS:
-        found.append(Note("The picture was compressed strongly: its blocks can look like findings."))
+        found.append(Note(Message(Code.COMPRESSED)))
     if has_text(radiograph.pixels):
-        found.append(
-            Note(
-                "The picture seems to carry text: remove names before you share it, and do not trust evidence there.",
-                lessens=False,
-            )
-        )
+        found.append(Note(Message(Code.HAS_TEXT), lessens=False))
     if seen is not None and seen.accepted and seen.unlike > _UNLIKE:
-        found.append(Note("The picture is unlike those that the network was trained on: trust this reading less."))
+        found.append(Note(Message(Code.UNLIKE_TRAINING)))
     found += _of_lungs(lungs)
     if mirrored:
         # The network learned from pictures of both kinds alike, so its answer is no less certain.
-        found.append(
-            Note(
-                "The heart seems to lie on the other side: the picture may be mirrored. Compare its side marker.",
-                lessens=False,
-            )
-        )
+        found.append(Note(Message(Code.MIRRORED), lessens=False))
     return tuple(found)
 
 
@@ -92,12 +83,12 @@ def _of_lungs(lungs: Lungs | None) -> list[Note]:
     if lungs is None:
         return []
     if not lungs.found:
-        return [Note("No lungs were found in the picture.")]
+        return [Note(Message(Code.NO_LUNGS))]
     found = []
     if lungs.cropped > _TOUCHING:
-        found.append(Note("The lungs reach over the picture's border: part of them may be missing."))
+        found.append(Note(Message(Code.LUNGS_CROPPED)))
     if (tilt := lungs.tilt) is not None and abs(tilt) > _TILTED:
-        found.append(Note(f"The patient lies askew, by about {abs(tilt):.0f} degrees: trust this reading less."))
+        found.append(Note(Message(Code.TILTED, degrees=round(abs(tilt)))))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a file -> a Radiograph: grey pixels from 0 to 255, or one sentence that says why not."""
+"""The bytes of a file -> a Radiograph: grey pixels from 0 to 255, or an `Unreadable` that says why not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.files.formats import DEFAULT_LIMITS, Limits, Unreadable, sniff
+from model.errors import Unreadable
+from model.files.formats import DEFAULT_LIMITS, Limits, sniff
 from model.files.image import decode as decode_picture
+from model.messages import Code, Message
 
 __all__ = ["Limits", "Radiograph", "Unreadable", "decode", "to_input"]
 
@@ -27,13 +29,13 @@ class Radiograph:
         pixels: (H, W) float32 grey from 0 to 255, bright where the body is dense (as MONOCHROME2).
         format: "PNG", "JPEG", "TIFF", "WebP", "BMP" or "DICOM".
         sha256: of the file's bytes, in hexadecimal.
-        notes: sentences for the reader of the result, such as "The colours were dropped."
+        notes: what was done to read it, such as `Code.COLOURS_DROPPED`.
     """
 
     pixels: NDArray[np.float32]
     format: str
     sha256: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     @cached_property
     def preview(self) -> NDArray[np.float32]:
@@ -81,10 +83,10 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Radiograph:
     except Unreadable:
         raise
     except MemoryError:
-        raise Unreadable(f"There is not enough memory for this {kind} file: save the picture smaller.") from None
+        raise Unreadable(Message(Code.OUT_OF_MEMORY, kind=kind)) from None
     except Exception:
         # Decoders raise what they like on a damaged file, and their messages may quote it: neither goes on.
-        raise Unreadable(f"The {kind} file is damaged or incomplete: export it again and choose that.") from None
+        raise Unreadable(Message(Code.FILE_DAMAGED, kind=kind)) from None
     radiograph = Radiograph(pixels, kind, hashlib.sha256(data).hexdigest(), tuple(notes))
     radiograph.preview  # noqa: B018 - made now, see there
     return radiograph

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from model.errors import BundleError
 from model.reading import bundle
-from model.reading.card import BundleError
 from model.reading.radiograph import to_input
 
 # Pixels a side of the lung masks, the lung network's resolution.

@@ -15,7 +15,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from model.reading.radiograph import Unreadable, decode
+from model.errors import Unreadable
+from model.reading.radiograph import decode
 from model.training.config import Plan, Settings
 from model.training.manifest import DatasetError, Record, find_records, order_classes, select
 

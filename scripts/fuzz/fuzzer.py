@@ -28,7 +28,8 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import machine
-from model.reading.radiograph import Unreadable, decode
+from model.errors import Unreadable
+from model.reading.radiograph import decode
 from scripts.fuzz import mutations as mutations
 from scripts.fuzz import seeds as seeds
 from scripts.serving import resident_megabytes

@@ -22,7 +22,8 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from benchmarks import images, machine
-from model.files.formats import DEFAULT_LIMITS, Unreadable
+from model.errors import Unreadable
+from model.files.formats import DEFAULT_LIMITS
 from model.reading.radiograph import decode
 from studies.engines.ways import THREADS
 

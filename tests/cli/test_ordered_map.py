@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model.cli.ordered_map import in_order
-from model.files.remote import RemoteError
+from model.errors import RemoteError
 from model.files.sources import Place
 from model.files.zip import Load
 

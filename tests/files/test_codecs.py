@@ -9,8 +9,9 @@ import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 
+from model.errors import Unreadable
 from model.files.dicom.codecs import has_endless_box
-from model.reading.radiograph import Unreadable, decode
+from model.reading.radiograph import decode
 from tests.files.builders import real
 
 SIGNATURE = struct.pack(">I4sI", 12, b"jP  ", 0x0D0A870A)

@@ -25,11 +25,13 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from model.errors import Unreadable
 from model.files import grey
 from model.files.dicom import libjpeg
 from model.files.dicom.codecs import claimed_sizes
 from model.files.formats import Limits
-from model.reading.radiograph import Unreadable, decode
+from model.messages import Code, Message
+from model.reading.radiograph import decode
 from tests.files.builders import before_element, dicom, ramp, real
 
 ANY_SIZE = Limits(side=1)
@@ -48,7 +50,7 @@ def test_a_real_chest_radiograph_is_bright_where_the_body_is_dense() -> None:
 
 
 def test_the_leg_radiograph_says_that_it_is_no_chest() -> None:
-    assert decode(real("RG3_UNCR.dcm")).notes == ("The file says that it does not show a chest.",)
+    assert decode(real("RG3_UNCR.dcm")).notes == (Message(Code.DICOM_NOT_CHEST),)
 
 
 @pytest.mark.parametrize("stem", ["RG1", "RG3", "MR2", "US1"])
@@ -183,7 +185,7 @@ def test_odd_counts_of_one_frame(frames: str) -> None:
     ],
 )
 def test_what_the_file_says_against_itself_is_noted(elements: dict[str, str], said: str) -> None:
-    assert said in decode(dicom(DEEP, **elements)).notes[0]
+    assert said in str(decode(dicom(DEEP, **elements)).notes[0])
 
 
 def test_a_frontal_chest_radiograph_needs_no_note() -> None:
@@ -202,7 +204,7 @@ def test_very_large_plates_are_averaged_down(monkeypatch: pytest.MonkeyPatch) ->
     found = decode(dicom(DEEP))
     assert found.pixels.shape == (32, 32)
     assert np.abs(found.pixels - full.reshape(32, 2, 32, 2).mean(axis=(1, 3))).max() < 5
-    assert found.notes[-1] == "The picture was scaled down to save memory."
+    assert found.notes[-1] == Message(Code.SCALED_DOWN)
     assert decode(dicom(DEEP.astype("<u4"))).pixels.shape == (32, 32)
 
 

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
 
+from model.messages import Code, Message
 from model.reading.radiograph import decode
 from tests.files.builders import dicom, ramp, real
 
@@ -74,7 +75,7 @@ def test_an_absurd_window_is_replaced(window: dict[str, int]) -> None:
     found = decode(dicom(STORED, **window))
     assert found.pixels.min() == 0 and found.pixels.max() == 255
     assert found.pixels.ravel()[2048] == pytest.approx(127.5, abs=1)
-    assert found.notes == ("The window in the file does not fit its picture and was replaced.",)
+    assert found.notes == (Message(Code.DICOM_WINDOW_REPLACED),)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +85,13 @@ def test_an_absurd_window_is_replaced(window: dict[str, int]) -> None:
 def test_without_a_window_the_range_is_stretched(window: dict[str, Any]) -> None:
     found = decode(dicom(STORED, **window))
     assert found.pixels.min() == 0 and found.pixels.max() == 255
-    assert found.notes == ("The file has no window: its range of values was stretched to 256 grey levels.",)
+    assert found.notes == (Message(Code.DICOM_NO_WINDOW),)
 
 
 def test_a_window_that_is_no_number_is_as_none() -> None:
     data = dicom(STORED, WindowCenter="2000", WindowWidth="1000")
     found = decode(data.replace(b"DS\x04\x002000", b"DS\x04\x00abcd"))
-    assert found.notes == ("The file has no window: its range of values was stretched to 256 grey levels.",)
+    assert found.notes == (Message(Code.DICOM_NO_WINDOW),)
 
 
 def test_eight_bits_without_a_window_stay_as_they_are() -> None:
@@ -225,7 +226,7 @@ def test_a_palette_in_colour() -> None:
     found = decode(dicom(ramp(64, 64), **elements))
     expected = 0.413 * ramp(64, 64) + 0.587 * (255.0 - ramp(64, 64))
     assert np.abs(found.pixels - expected).max() < 1
-    assert found.notes == ("The colours were dropped.",)
+    assert found.notes == (Message(Code.COLOURS_DROPPED),)
 
 
 def test_grey_in_three_channels_needs_no_note() -> None:

@@ -10,7 +10,8 @@ import zipfile
 import pytest
 from PIL import Image
 
-from model.files.formats import Limits, Unreadable, sniff
+from model.errors import Unreadable
+from model.files.formats import Limits, sniff
 from model.reading.radiograph import decode
 from tests.files.builders import dicom, encode, ramp
 

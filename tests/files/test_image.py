@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.errors import Unreadable
 from model.files import grey
 from model.files.formats import Limits
-from model.reading.radiograph import Unreadable, decode
+from model.messages import Code, Message
+from model.reading.radiograph import decode
 from tests.files.builders import encode, ramp
 
 KINDS = ["PNG", "JPEG", "TIFF", "WebP", "BMP"]
-STRETCHED = "The range of values was stretched to 256 grey levels."
+STRETCHED = Message(Code.RANGE_STRETCHED)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
@@ -52,7 +54,7 @@ def test_colours_are_dropped_with_a_note() -> None:
     found = decode(encode(picture, "PNG"))
     # ITU-R BT.601.
     assert np.abs(found.pixels - picture @ [0.299, 0.587, 0.114]).max() < 1
-    assert found.notes == ("The colours were dropped.",)
+    assert found.notes == (Message(Code.COLOURS_DROPPED),)
 
 
 def test_a_faint_tint_is_no_colour() -> None:
@@ -69,7 +71,7 @@ def test_transparent_parts_become_black(mode: str) -> None:
     found = decode(encode(picture, "TIFF" if mode == "PA" else "PNG"))
     assert np.array_equal(found.pixels[:, 30:], ramp()[:, 30:])
     assert found.pixels[:, :30].max() == 0
-    assert found.notes == ("Transparent parts were laid on black.",)
+    assert found.notes == (Message(Code.TRANSPARENCY_DROPPED),)
 
 
 def test_full_opacity_is_not_worth_a_note() -> None:
@@ -142,7 +144,7 @@ def test_the_orientation_that_a_file_asks_for(kind: str, orientation: int, turns
     lossless = {"lossless": True} if kind == "WebP" else {}
     found = decode(encode(ramp(), kind, exif=exif, **lossless))
     assert np.abs(found.pixels - np.rot90(ramp(), turns)).max() < 4
-    assert found.notes == ("The picture was turned upright, as its file asks.",)
+    assert found.notes == (Message(Code.TURNED_UPRIGHT),)
 
 
 def test_damaged_exif_does_not_lose_the_picture() -> None:
@@ -160,7 +162,7 @@ def test_of_several_pictures_the_first_is_read(kind: str) -> None:
     options = {"lossless": True} if kind == "WebP" else {}
     found = decode(encode(frames[0], kind, save_all=True, append_images=frames[1:], **options))
     assert np.array_equal(found.pixels, ramp())
-    assert found.notes == ("The file holds several pictures: only the first was read.",)
+    assert found.notes == (Message(Code.SEVERAL_PICTURES),)
 
 
 def test_a_phones_second_picture_is_no_animation() -> None:
@@ -199,7 +201,7 @@ def test_very_large_pictures_are_averaged_down(depth: type) -> None:
     assert found.pixels.shape == (450, 501)
     # What is not of 8 bits is stretched as well, and this picture has little in its extremes.
     assert np.abs(found.pixels - expected).max() < (1 if depth is np.uint8 else 8)
-    assert found.notes[-1] == "The picture was scaled down to save memory."
+    assert found.notes[-1] == Message(Code.SCALED_DOWN)
 
 
 @pytest.mark.usefixtures("little_memory")
@@ -207,7 +209,7 @@ def test_very_large_jpegs_are_halved_by_their_decoder() -> None:
     found = decode(encode(ramp(900, 1000), "JPEG"))
     assert found.pixels.shape == (450, 500)
     assert np.abs(found.pixels - ramp(900, 1000).reshape(450, 2, 500, 2).mean(axis=(1, 3))).max() < 4
-    assert found.notes == ("The picture was scaled down to save memory.",)
+    assert found.notes == (Message(Code.SCALED_DOWN),)
 
 
 def test_webp_is_allowed_fewer_pixels_for_its_decoder_holds_four_copies() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from model.errors import Unreadable
 from model.files.dicom import libjpeg
-from model.reading.radiograph import Unreadable, decode
+from model.reading.radiograph import decode
 from tests.files.builders import real
 
 FILES = ["JPEG-LL.dcm", "JPGExtended.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jls_lossy_line.dcm"]

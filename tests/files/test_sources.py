@@ -17,9 +17,9 @@ from pydicom.data import get_testdata_file
 
 from benchmarks.images import as_png, sample, windowed
 from model.__main__ import main
+from model.errors import Unreadable
 from model.files import remote, sources
 from model.files.dicom import dicomdir
-from model.files.formats import Unreadable
 from tests.conftest import ROOT
 
 NEEDED = "pip install -r requirements/archive.txt s3fs"
@@ -339,8 +339,8 @@ def test_a_quote_that_never_ends_is_one_refusal_that_names_its_row(tmp_path: Pat
     path.write_text('path\na.png\n"b.png\n' + "/data/pictures/patient/study.png\n" * rows)
     first, broken = sources.files(path)
     assert str(first) == str(tmp_path / "a.png")
-    assert isinstance(broken, sources.Unlisted) and "from line 3 on" in broken.reason
-    with pytest.raises(Unreadable, match="a quote that never ends"):
+    assert isinstance(broken, sources.Unlisted) and "from line 3 on" in str(broken.reason)
+    with pytest.raises(Unreadable, match="is never closed"):
         next(iter(sources.unpacked(broken)))[1]()
 
 

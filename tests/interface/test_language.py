@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gettext
 import io
 import json
@@ -15,35 +14,20 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
-from google.protobuf.message import Message  # type: ignore[import-untyped]
+from google.protobuf.message import Message as Protobuf  # type: ignore[import-untyped]
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from interface.components import viewer
 from interface.core import labels, language
 from interface.core.catalogues import Entry, load, read, write
-from interface.read import sentences
+from model.messages import Code, Message
 from scripts import messages
 from tests.app_fixtures import PATIENCE
 from tests.conftest import ROOT
 
 OTHERS = [name for name in language.LANGUAGES if name != language.ENGLISH]
 PLACEHOLDER = re.compile(r"\{\w+\}")
-# Modules whose sentences reach a page; the others speak to whoever starts the program or writes its command line.
-SPEAKING = (
-    "files/zip",
-    "files/dicom/decode",
-    "files/dicom/display",
-    "files/dicom/dataset",
-    "files/formats",
-    "files/image",
-    "files/dicom/tags",
-    "reading/quality",
-    "reading/radiograph",
-    "reading/reader",
-    "reading/input_check",
-)
-SENTENCE = re.compile(r"[A-Z][^`]* [^`]*\.")
 # What a browser is sent beside texts; the viewer's own code is in English and looks its words up.
 NO_TEXT = ("id", "elementId", "formId", "icon", "userKey", "words", "htmlContent", "jsContent", "cssContent")
 # The card's own words, which stand in the names of its figures.
@@ -101,7 +85,7 @@ def drawn(app: AppTest) -> str:
     found: list[str] = []
     for node in app._tree:
         proto = getattr(node, "proto", None)
-        if isinstance(proto, Message) and node.type != "code":  # how to cite, in English
+        if isinstance(proto, Protobuf) and node.type != "code":  # how to cite, in English
             found += strings(MessageToDict(proto))
     return "\n".join(found)
 
@@ -183,57 +167,12 @@ def test_a_catalogue_is_read_as_it_was_written(tmp_path: Path) -> None:
         read(path)
 
 
-def test_every_sentence_of_the_reader_is_known() -> None:
-    unknown = []
-    for module in SPEAKING:
-        tree = ast.parse((ROOT / "model" / f"{module}.py").read_text(encoding="utf-8"))
-        for text in spoken_in(tree):
-            known = text in sentences.FIXED or any(pattern.fullmatch(text) for _, pattern in sentences.patterns())
-            if not known:
-                unknown.append((module, text))
-    assert not unknown
-
-
-def spoken_in(tree: ast.Module) -> Iterator[str]:
-    """The sentences in a module, "7" in place of what is filled in; without docstrings and what Python raises."""
-    constants = {
-        node.targets[0].id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-
-    def filled(part: ast.AST) -> object:
-        name = part.value if isinstance(part, ast.FormattedValue) else None
-        return constants.get(name.id, "7") if isinstance(name, ast.Name) else "7"
-
-    skipped: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) or (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ValueError"):
-            skipped |= {id(child) for child in ast.walk(node) if not isinstance(node, ast.Expr) or _is_text(node.value)}
-        elif isinstance(node, ast.JoinedStr):
-            skipped |= {id(child) for child in ast.walk(node) if child is not node}
-    for node in ast.walk(tree):
-        if id(node) in skipped or not _is_text(node):
-            continue
-        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-        text = "".join(str(part.value if isinstance(part, ast.Constant) else filled(part)) for part in parts)
-        if SENTENCE.fullmatch(text):
-            yield text
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
-
-
-def test_the_search_for_sentences_finds_what_is_new() -> None:
-    found = list(
-        spoken_in(
-            ast.parse('"""Doc of it."""\nraise Unreadable(f"A {new} refusal: do {this}.")\n_X = "b."\ny = f"A {_X}"')
-        )
-    )
-    assert sorted(found) == ["A 7 refusal: do 7.", "A b."]
+def test_what_the_reader_says_is_in_the_language_of_the_page() -> None:
+    spoken = load(messages.path("fr"))
+    message = Message(Code.FORMAT_OTHER, what=Code.A_PDF, advice=Code.EXPORT_RADIOGRAPH)
+    text = message.text(spoken.gettext)
+    assert str(message) == "This is a PDF document: export the radiograph in it as PNG or DICOM and choose that."
+    assert spoken.gettext(Code.A_PDF.value) in text and "PDF document" not in text
 
 
 def test_the_viewer_has_no_label_without_a_translation() -> None:
@@ -392,4 +331,4 @@ def test_what_runs_outside_a_session_speaks_english() -> None:
     visit("es")
     assert language.spoken() == "en"
     assert labels.headline("covid19", "covid19") == "COVID-19 pattern: present"
-    assert sentences.said("The file is empty: choose it again, or export the picture anew.").startswith("The file")
+    assert language.tr(Message(Code.FILE_EMPTY)).startswith("The file")

@@ -12,6 +12,7 @@ import pytest
 from interface.core import loading, memory
 from interface.core.session import Read, Refused
 from interface.read import uploads
+from model.messages import Code, Message
 from tests.conftest import draw_chest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process holds")
@@ -48,6 +49,6 @@ def test_a_full_server_refuses_with_a_sentence_and_reads_again(
     png = cv2.imencode(".png", draw_chest(np.random.default_rng(0), "normal"))[1].tobytes()
     monkeypatch.setenv(memory.MEGABYTES, "1")
     refused = uploads.read("a.png", lambda: png, loading.reader())
-    assert isinstance(refused, Refused) and refused.error == memory.FULL
+    assert isinstance(refused, Refused) and refused.error == Message(Code.SERVER_FULL)
     monkeypatch.setenv(memory.MEGABYTES, "1000000")
     assert isinstance(uploads.read("a.png", lambda: png, loading.reader()), Read)

@@ -11,7 +11,8 @@ from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from interface.core import limits, queue, settings
-from model.files.formats import Unreadable
+from model.errors import Unreadable
+from model.messages import Code, Message
 
 PATIENCE = 20  # seconds until a test gives up
 
@@ -247,9 +248,9 @@ def test_a_decoder_that_comes_to_its_end_after_all_makes_room(monkeypatch: pytes
 
 def test_what_the_work_raises_comes_through() -> None:
     def fail() -> None:
-        raise Unreadable("The picture is empty.")
+        raise Unreadable(Message(Code.FILE_EMPTY))
 
-    with pytest.raises(Unreadable, match="The picture is empty"):
+    with pytest.raises(Unreadable, match="The file is empty"):
         limits.in_time(fail)
 
 

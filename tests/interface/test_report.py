@@ -28,6 +28,7 @@ from interface.core.session import Read
 from interface.read import result, uploads
 from interface.report import content, dicom, html, pdf
 from interface.report.document import Document, one_line
+from model.messages import Code, Message
 from model.reading import bundle as bundles
 from model.reading import heatmap, quality
 from model.reading.radiograph import Radiograph
@@ -215,7 +216,7 @@ def test_the_report_of_a_batch_has_every_row(reader: Reader, picture: Picture) -
         assert "<b>notes.txt" in shown and one_line(here.rows[1].record["reasons"][0]) in shown
         for row in (here.rows[0], here.rows[2]):
             assert labels.headline(row.record["decision"], card.positive) in shown
-            assert row.record["sha256"] in shown
+            assert row.reading.sha256 in shown
     assert all(labels.headline(row.record["decision"], card.positive) in str(image["alt"])
                for row, image in zip((here.rows[0], here.rows[2]), parsed.images(), strict=True))  # fmt: skip
     unnamed = words_of(pdf.pdf(content.of_batch(here.rows, card, MADE, named=False), compressed=False))
@@ -227,11 +228,14 @@ def test_the_band_of_a_batch_is_that_of_the_reading(reader: Reader, item: Read) 
     written = draw_chest(np.random.default_rng(1), "normal", 900)
     for line in range(4):
         cv2.putText(written, "JANE DOE 1970-01-01 HOSPITAL", (40, 60 + 50 * line), 0, 1.2, 255, 3)
-    notes = [one for one in quality.notes(Radiograph(written.astype(np.float32), "", "")) if not one.lessens]
-    assert [one.sentence.startswith(content.CARRIES_TEXT) for one in notes] == [True]
-    record = item.reading.to_dict()
-    for found, factor in (((notes[0].sentence,), 1), (("The picture has little contrast.",), result.DOUBTFUL)):
-        row = rows.Row("x.png", record | {"notes": list(found)}, b"", b"")
+    notes = [note for note in quality.notes(Radiograph(written.astype(np.float32), "", "")) if not note.lessens]
+    assert [note.message.code for note in notes] == [Code.HAS_TEXT]
+    for code, doubtful, factor in (
+        (Code.HAS_TEXT, False, 1),
+        (Code.MIRRORED, False, 1),
+        (Code.LOW_CONTRAST, True, result.DOUBTFUL),
+    ):
+        row = rows.Row("x.png", replace(item.reading, notes=(Message(code),), doubtful=doubtful))
         (entry,) = content.of_batch([row], card, MADE, named=True).entries
         assert entry.margin == pytest.approx(card.margin * factor)
 
@@ -278,8 +282,8 @@ def test_no_tag_of_a_patient_is_in_a_report(patient: Read, reader: Reader) -> No
         assert not any(secret in one for secret in (b"Unmistakable", b"ID-4711-X", b"Saint Elsewhere"))
 
 
-def test_letters_in_the_picture_are_owned_up_to(item: Read, reader: Reader) -> None:
-    written = replace(item, reading=replace(item.reading, notes=(f"{content.CARRIES_TEXT}: remove names.",)))
+def test_burned_in_text_is_declared(item: Read, reader: Reader) -> None:
+    written = replace(item, reading=replace(item.reading, notes=(Message(Code.HAS_TEXT),)))
     assert read_back(written, reader)[1].BurnedInAnnotation == "YES"
 
 

@@ -24,8 +24,9 @@ from streamlit.runtime.scriptrunner import StopException
 from interface.core import limits, loading, queue
 from interface.core.session import MOST_ITEMS, Read, Refused, Shelf
 from interface.read import uploads
-from interface.read.uploads import UNEXPECTED, take
-from model.reading.card import BundleError
+from interface.read.uploads import take
+from model.errors import BundleError
+from model.messages import Code, Message
 from model.reading.reader import Reader
 from tests.conftest import draw_chest
 
@@ -111,14 +112,13 @@ def test_more_pictures_in_a_zip_than_a_shelf_holds_are_counted_not_read(reader: 
 
 
 def test_a_fault_of_the_program_is_a_sentence_and_logs_no_name(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    reader: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(data: bytes) -> None:
+    def fail() -> bytes:
         raise RuntimeError("out of cheese")
 
-    monkeypatch.setattr(uploads, "decode", fail)
-    item = uploads.read("Jane Doe.png", lambda: b"", reader)
-    assert item == Refused("Jane Doe.png", UNEXPECTED)
+    item = uploads.read("Jane Doe.png", fail, reader)
+    assert item == Refused("Jane Doe.png", Message(Code.PROGRAM_FAULT))
     assert "out of cheese" in caplog.text
     assert "Jane" not in caplog.text
 
@@ -138,7 +138,7 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(
     monkeypatch.delenv(limits.SECONDS)  # a busy machine may need longer for the good one
     good = uploads.read("good.png", lambda: png("normal"), reader)
     end.set()
-    assert isinstance(item, Refused) and "took more than 0.05 s" in item.error
+    assert isinstance(item, Refused) and "took more than 0.05 s" in str(item.error)
     assert isinstance(good, Read)
     assert len(queue.TURNS) == 0
 

@@ -11,6 +11,7 @@ import pytest
 
 from interface.core.session import Read
 from interface.read import uploads, whatif
+from model.messages import Code, Message
 from model.reading import bundle as bundles
 from model.reading.lungs import Lungs
 from model.reading.radiograph import Radiograph
@@ -81,7 +82,7 @@ def test_lines_and_summary_say_what_changed(item: Read, reader: Reader) -> None:
     base = replace(base, reading=replace(base.reading, decision="normal", scores=scores))
     less = replace(base, name="Darker", reading=replace(base.reading, scores=scores | {"covid19": 0.26}))
     more = replace(base, name="Brighter", reading=replace(base.reading, decision="covid19"))
-    gone = replace(base, name=whatif.COVERED, reading=refused("No chest."))
+    gone = replace(base, name=whatif.COVERED, reading=refused(Message(Code.NOT_MEDICAL)))
     assert whatif.lines(base, base, "covid19") == ("Normal", "COVID-19 pattern 0.30")
     assert whatif.lines(less, base, "covid19") == ("Normal", "COVID-19 pattern 0.26 (\u22120.04)")
     assert whatif.lines(more, base, "covid19") == ("COVID-19 pattern", "COVID-19 pattern 0.30 (no change)")

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from interface.batch import rows as batch_rows
 from interface.core import queue
+from model.messages import Code, Message
 from model.reading import bundle as bundles
 from model.reading.reader import Reader
 from tests.pages.test_read import said
@@ -99,4 +100,4 @@ def test_file_that_can_not_be_loaded_is_a_row(reader: Reader) -> None:
         raise OSError("gone")
 
     row = batch_rows.read("x.png", broken, reader)
-    assert row.refused and row.record["reasons"] == [batch_rows.UNEXPECTED]
+    assert row.refused and row.reading.reasons == (Message(Code.PROGRAM_FAULT),)

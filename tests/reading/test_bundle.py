@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model.errors import BundleError
 from model.reading import bundle as bundles
 from model.reading.bundle import Bundle
-from model.reading.card import DEFAULT_BUNDLE, BundleError, read_card
+from model.reading.card import DEFAULT_BUNDLE, read_card
 
 Change = Callable[[dict[str, Any]], None]
 

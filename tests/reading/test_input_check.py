@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.messages import Code, Message
 from model.reading import input_check
 from model.training.auxiliary import input_check as input_check_fit
 
@@ -31,9 +32,9 @@ def test_fitted_check_accepts_what_it_should_and_says_why_it_refuses() -> None:
     rows = {row["kind"]: row for row in input_check_fit.measure(screener, samples, features)}
     assert rows["frontal"]["refused"] <= 2 and rows["not_medical"]["refused"] >= rows["not_medical"]["pictures"] - 2
     seen = screener.screen(features[0])
-    assert not seen.accepted and seen.kind == "not_medical" and "not look like a radiograph" in seen.reason
+    assert not seen.accepted and seen.kind == "not_medical" and seen.reason == Message(Code.NOT_MEDICAL)
     good = screener.screen(features[1])
-    assert good.accepted and good.reason == "" and 0 <= good.unlike <= 1
+    assert good.accepted and good.reason is None and 0 <= good.unlike <= 1
 
 
 def test_what_no_training_picture_was_like_is_far_away() -> None:

@@ -44,7 +44,8 @@ def test_a_side_that_shrinks_is_averaged_even_if_the_other_grows() -> None:
 STARVED = """
 import resource, sys
 from pathlib import Path
-from model.reading.radiograph import Unreadable, decode
+from model.errors import Unreadable
+from model.reading.radiograph import decode
 data = Path(sys.argv[1]).read_bytes()
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 20_000_000, resource.RLIM_INFINITY))

@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.errors import BundleError
+from model.messages import Code, Message
 from model.reading import bundle as bundles
-from model.reading.card import BundleError, Card, OperatingPoint
+from model.reading.card import Card, OperatingPoint
 from model.reading.lungs import Lungs
-from model.reading.radiograph import Radiograph, Unreadable, decode
-from model.reading.reader import OUTSIDE, Reader, Reading, decide, redecide, refused, softmax
+from model.reading.names import point_name
+from model.reading.radiograph import Radiograph, decode
+from model.reading.reader import Reader, Reading, decide, redecide, refused, softmax
 from tests.conftest import draw_chest
 from tests.files.builders import encode, real
 from tests.reading.segmenting import dark_middle
@@ -42,6 +45,10 @@ def reader(small_bundle: Path) -> Reader:
 
 def drawn(label: str, seed: int = 1) -> Radiograph:
     return decode(encode(draw_chest(np.random.default_rng(seed), label), "PNG"))
+
+
+def texts(messages: list[Message]) -> list[str]:
+    return [str(message) for message in messages]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_exactly_at_the_operating_point_is_positive_unless_there_is_a_margin() -
     scores = np.array([0.6, 0.0, 0.4])
     decision, reasons = decide(dataclasses.replace(CARD, margin=0.0), POINT, scores)
     assert decision == "covid19"
-    assert "exactly at the operating point" in reasons[0]
+    assert "exactly at the operating point" in str(reasons[0])
     assert decide(CARD, POINT, scores)[0] == "uncertain"
 
 
@@ -82,21 +89,23 @@ def test_two_classes_need_no_comparison_of_the_others() -> None:
     card = dataclasses.replace(CARD, classes=("negative", "positive"), positive="positive")
     decision, reasons = decide(card, POINT, np.array([0.9, 0.1]))
     assert decision == "negative"
-    assert reasons == ["The positive score 0.10 is below the operating point 0.40 (balanced)."]
+    assert texts(reasons) == ["The Positive score 0.10 is below the operating point 0.40 (Balanced)."]
 
 
 def test_reasons_are_sentences_with_the_numbers() -> None:
-    assert decide(CARD, POINT, np.array([0.1, 0.2, 0.7]))[1] == [
-        "The COVID-19 pattern score 0.70 is above the operating point 0.40 (balanced)."
+    assert texts(decide(CARD, POINT, np.array([0.1, 0.2, 0.7]))[1]) == [
+        "The COVID-19 pattern score 0.70 is above the operating point 0.40 (Balanced)."
     ]
-    assert decide(CARD, POINT, np.array([0.47, 0.43, 0.1]))[1] == [
-        "The COVID-19 pattern score 0.10 is below the operating point 0.40 (balanced).",
-        "Of the other classes, normal scores 0.47 and other lung disease 0.43.",
-        "That is only 0.09 log-odds from a tie with other lung disease, "
+    assert texts(decide(CARD, POINT, np.array([0.47, 0.43, 0.1]))[1]) == [
+        "The COVID-19 pattern score 0.10 is below the operating point 0.40 (Balanced).",
+        "Of the other classes, Normal scores 0.47 and Other lung disease 0.43.",
+        "That is only 0.09 log-odds from a tie with Other lung disease, "
         "and readings nearer than 0.30 are called uncertain.",
     ]
     # As many digits as it takes to see which is larger.
-    assert "score 0.403 is above the operating point 0.400" in decide(CARD, POINT, np.array([0.5, 0.097, 0.403]))[1][0]
+    assert "score 0.403 is above the operating point 0.400" in str(
+        decide(CARD, POINT, np.array([0.5, 0.097, 0.403]))[1][0]
+    )
 
 
 def test_the_rule_is_the_one_that_the_training_measured() -> None:
@@ -116,7 +125,7 @@ def test_scores_are_calibrated_and_add_up() -> None:
 
 
 def test_a_reading_carries_everything(reader: Reader) -> None:
-    radiograph = dataclasses.replace(drawn("covid19"), notes=("A note of the decoder.",))
+    radiograph = dataclasses.replace(drawn("covid19"), notes=(Message(Code.COLOURS_DROPPED),))
     reading = reader.read(radiograph)
     card = reader.bundle.card
     assert reading.classes == card.classes
@@ -125,7 +134,7 @@ def test_a_reading_carries_everything(reader: Reader) -> None:
     logits = np.array([reading.logits[name] for name in card.classes], np.float32)
     assert list(reading.scores.values()) == pytest.approx(softmax(logits, card.temperature).tolist())
     assert reading.maps.shape[2] == len(card.classes)
-    assert reading.reasons[-1] == "A note of the decoder."
+    assert reading.reasons[-1] == Message(Code.COLOURS_DROPPED)
     assert reading.seconds > 0
     assert (reading.bundle, reading.sha256) == (card.title, radiograph.sha256)
     assert reading.operating_point == card.default_point
@@ -141,7 +150,7 @@ def test_an_operating_point_by_name(reader: Reader) -> None:
     for name in reader.bundle.card.points:
         reading = reader.read(drawn("covid19"), name)
         assert reading.operating_point == name
-        assert f"({name.replace('_', ' ')})" in reading.reasons[0]
+        assert reading.reasons[0].values["point"] == point_name(name)
     with pytest.raises(BundleError, match="no operating point nonsense"):
         reader.read(drawn("covid19"), "nonsense")
 
@@ -150,15 +159,16 @@ def test_json_has_the_promised_keys(reader: Reader) -> None:
     found = json.loads(json.dumps(reader.read(drawn("other")).to_dict()))
     assert set(found) == {
         "decision", "scores", "logits", "reasons", "seconds", "bundle", "operating_point", "sha256",
-        "kind", "in_lungs", "notes",
+        "kind", "in_lungs", "notes", "reason_codes",
     }  # fmt: skip
     assert set(found["scores"]) == set(found["logits"]) == set(reader.bundle.card.classes)
 
 
 def test_a_refusal_is_a_record_of_the_same_kind() -> None:
-    reading = refused(Unreadable("The file is empty."), "bundle 1", "abc", 0.5)
+    reading = refused(Message(Code.FILE_MISSING), "bundle 1", "abc", 0.5)
     assert reading.to_dict() == {
-        "decision": "refused", "scores": {}, "logits": {}, "reasons": ["The file is empty."], "seconds": 0.5,
+        "decision": "refused", "scores": {}, "logits": {}, "seconds": 0.5,
+        "reasons": ["There is no such file: check the path."], "reason_codes": ["file_missing"],
         "bundle": "bundle 1", "operating_point": "", "sha256": "abc", "kind": "", "in_lungs": None, "notes": [],
     }  # fmt: skip
 
@@ -194,7 +204,7 @@ def test_deciding_again_is_reading_again(reader: Reader, segmented: bool, monkey
     for size in (96, 240):  # the small one is of doubtful quality, which widens the margin
         for label in ("normal", "covid19"):
             chest = draw_chest(np.random.default_rng(3), label, size)
-            radiograph = dataclasses.replace(decode(encode(chest, "PNG")), notes=("A note.",))
+            radiograph = dataclasses.replace(decode(encode(chest, "PNG")), notes=(Message(Code.COLOURS_DROPPED),))
             reading = reader.read(radiograph)
             assert (reading.lungs is not None) == segmented
             assert reading.doubtful or size > 200
@@ -217,16 +227,16 @@ def test_evidence_outside_the_lungs_is_judged_for_the_class_that_is_decided(read
     card = dataclasses.replace(CARD, points={"low": OperatingPoint("low", 0.1, "", None, None), "balanced": POINT})
     low = redecide(reading, card, "low")
     assert (low.decision, low.in_lungs) == ("covid19", 0)
-    assert OUTSIDE in low.reasons
+    assert Message(Code.OUTSIDE_LUNGS) in low.reasons
     card = dataclasses.replace(card, points={"balanced": dataclasses.replace(POINT, threshold=0.9)})
     high = redecide(low, card)
     assert (high.decision, high.in_lungs) == ("normal", 1)
-    assert OUTSIDE not in high.reasons
+    assert Message(Code.OUTSIDE_LUNGS) not in high.reasons
 
 
 def test_an_unknown_point_is_said_and_a_refusal_stays_one(reader: Reader) -> None:
     card = reader.bundle.card
     with pytest.raises(BundleError, match="no operating point nonsense"):
         redecide(reader.read(drawn("normal")), card, "nonsense")
-    empty = refused("It is empty.")
+    empty = refused(Message(Code.FILE_EMPTY))
     assert redecide(empty, card) is empty

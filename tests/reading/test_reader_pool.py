@@ -11,7 +11,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from model.reading.card import BundleError
+from model.errors import BundleError
 from model.reading.radiograph import Radiograph
 from model.reading.reader import Reader
 from model.reading.reader_pool import MOST, Readers, at_once

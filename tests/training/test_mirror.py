@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from model.errors import BundleError
+from model.messages import Code, Message
 from model.reading.bundle import SIDE_FILE, load
-from model.reading.card import BundleError
 from model.reading.mirror import SideTeller
 from model.reading.radiograph import Radiograph
 from model.reading.reader import Reader
@@ -65,7 +66,7 @@ def test_a_bundle_carries_it_and_a_reading_says_so(small_bundle: Path, tmp_path:
         bundle = load(folder)
         bundle.screener = None
         reading = Reader(bundle).read(Radiograph(chests.pictures[0].astype(np.float32), "PNG", ""))
-        assert any("mirrored" in sentence for sentence in reading.reasons) == noted
+        assert (Message(Code.MIRRORED) in reading.reasons) == noted
     (folder / SIDE_FILE).write_bytes(content[:-1])
     with pytest.raises(BundleError, match=SIDE_FILE):
         load(folder)

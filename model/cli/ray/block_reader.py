@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.cli.file_reader import read_file
 from model.cli.ray.parts import Parts
 from model.cli.writers import Record
+from model.errors import RemoteError
 from model.files import sources
-from model.files.remote import RemoteError
 from model.reading import bundle as bundles
+from model.reading.file import read_file
 from model.reading.malloc import give_freed_memory_back
 from model.reading.reader import REFUSED, Reader
 

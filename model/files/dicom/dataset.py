@@ -12,8 +12,10 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset, read_partial
 
+from model.errors import Unreadable
 from model.files.dicom import tags
-from model.files.formats import Limits, Unreadable
+from model.files.formats import Limits
+from model.messages import Code, Message
 
 # pydicom repeats its warnings, which quote values, through its logger.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
@@ -53,7 +55,6 @@ _LONG = {
 }
 # Read and split by pydicom at once: the character set, and the file meta data.
 _SPLIT = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05", b"\x02\x00")
-_TOO_MUCH = "The DICOM file has far more elements than a radiograph: export it again."
 
 
 class _DeflatedError(Exception):
@@ -70,7 +71,7 @@ class _Stream(io.BytesIO):
         self.reads += 1
         long = size is not None and size > _LONGEST_VALUE and self.header.startswith(_SPLIT)
         if self.reads > _MOST_READS or long:
-            raise Unreadable(_TOO_MUCH)
+            raise Unreadable(Message(Code.DICOM_TOO_MUCH))
         if size is None or size < 0:
             # pydicom does this in one place: to hand the rest to zlib, with no limit to what comes out.
             raise _DeflatedError(super().read())
@@ -105,7 +106,7 @@ def read(data: bytes, limits: Limits) -> Any:
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     # pydicom forgets every element before one that has no end.
     if not dataset and any(start in data for start in _COMPRESSED_PIXELS):
-        raise Unreadable("The DICOM file is cut short: copy or export it again and choose that.")
+        raise Unreadable(Message(Code.FILE_TRUNCATED, kind="DICOM"))
     _check_tables(dataset)
     _bound_values(dataset)
     _fill_in(dataset)
@@ -116,7 +117,7 @@ def _inflate(data: bytes, limits: Limits) -> bytes:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     inflated = inflater.decompress(data, limits.inflated_bytes)
     if inflater.unconsumed_tail:
-        raise Unreadable("The DICOM file unpacks to far more than a radiograph holds: save it uncompressed.")
+        raise Unreadable(Message(Code.DICOM_INFLATES))
     return inflated
 
 
@@ -127,7 +128,7 @@ def _check_tables(dataset: Any) -> None:
             value = dataset.get_item(keyword).value
             items = (value.count(ITEM) + value.count(_ITEM_BIG)) if isinstance(value, bytes) else 0
             if items > 100 or (isinstance(value, bytes) and len(value) > _LARGEST_TABLES):
-                raise Unreadable(_TOO_MUCH)
+                raise Unreadable(Message(Code.DICOM_TOO_MUCH))
 
 
 def _bound_values(dataset: Any) -> None:

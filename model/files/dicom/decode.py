@@ -13,28 +13,30 @@ from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import JPEGBaseline8Bit
 
+from model.errors import Unreadable
 from model.files.dicom import display, libjpeg, tags
 from model.files.dicom.codecs import Codec, claimed_sizes, codec, has_endless_box
 from model.files.dicom.dataset import ITEM, PIXELS
 from model.files.dicom.dataset import read as read_dataset
-from model.files.formats import Limits, Unreadable
+from model.files.formats import Limits
 from model.files.grey import is_coloured, shrink
 from model.files.warnings_filter import quiet
+from model.messages import Code, Message
 
 # One picture is one fragment or, from writers with small buffers, some hundred.
 _MOST_FRAGMENTS = 10_000
 _BT601 = np.array([0.299, 0.587, 0.114], np.float32)
 _NO_PIXELS = (
-    ("1.2.840.10008.1.3.10", "is a DICOMDIR, the table of contents of a disc", "choose the picture files beside it"),
-    ("1.2.840.10008.5.1.4.1.1.88.", "is a structured report", "choose the radiograph itself"),
-    ("1.2.840.10008.5.1.4.1.1.104.", "holds a document such as a PDF", "choose the radiograph itself"),
-    ("1.2.840.10008.5.1.4.1.1.11.", "is a presentation state", "choose the radiograph it refers to"),
-    ("1.2.840.10008.5.1.4.1.1.481.", "is a radiotherapy object", "choose the radiograph itself"),
-    ("1.2.840.10008.5.1.4.1.1.9.", "holds curves such as an ECG", "choose the radiograph itself"),
+    ("1.2.840.10008.1.3.10", Code.IS_DICOMDIR, Code.CHOOSE_BESIDE),
+    ("1.2.840.10008.5.1.4.1.1.88.", Code.IS_STRUCTURED_REPORT, Code.CHOOSE_RADIOGRAPH),
+    ("1.2.840.10008.5.1.4.1.1.104.", Code.IS_DOCUMENT, Code.CHOOSE_RADIOGRAPH),
+    ("1.2.840.10008.5.1.4.1.1.11.", Code.IS_PRESENTATION_STATE, Code.CHOOSE_REFERRED),
+    ("1.2.840.10008.5.1.4.1.1.481.", Code.IS_RADIOTHERAPY, Code.CHOOSE_RADIOGRAPH),
+    ("1.2.840.10008.5.1.4.1.1.9.", Code.IS_WAVEFORM, Code.CHOOSE_RADIOGRAPH),
 )
 
 
-def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[str]]:
+def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[Message]]:
     """Decode a DICOM file of one picture, with or without preamble.
 
     Args:
@@ -55,7 +57,7 @@ def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[str]]
         grey, notes = _grey(dataset, pixels, photometric)
         notes = tags.doubts(dataset) + notes
     if grey.shape != pixels.shape[:2]:
-        notes.append("The picture was scaled down to save memory.")
+        notes.append(Message(Code.SCALED_DOWN))
     return grey, notes
 
 
@@ -64,14 +66,11 @@ def _check(dataset: Any, limits: Limits) -> None:
         uid = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
         for prefix, what, advice in _NO_PIXELS:
             if uid.startswith(prefix):
-                raise Unreadable(f"This DICOM file {what} and no picture: {advice}.")
-        raise Unreadable("This DICOM file holds no picture: choose the radiograph itself.")
+                raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=what, advice=advice))
+        raise Unreadable(Message(Code.DICOM_WITHOUT_PICTURE))
     frames = display.number(dataset, "NumberOfFrames") or 1
     if frames > 1:
-        raise Unreadable(
-            f"This DICOM file is a series of {frames:.0f} pictures: "
-            "save the frontal chest radiograph alone and choose that."
-        )
+        raise Unreadable(Message(Code.DICOM_SERIES, count=round(frames)))
     # An empty or zero count means one; pydicom would not accept it.
     dataset.NumberOfFrames = 1
     # Colours are turned to RGB in floating point, which takes ten times the memory of a grey picture.
@@ -86,9 +85,7 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        raise Unreadable(
-            "This DICOM file is compressed in a way that can't be read here, perhaps as a video: save it uncompressed."
-        ) from None
+        raise Unreadable(Message(Code.DICOM_UNKNOWN_CODEC)) from None
     if found:
         if not decoder.is_available:
             raise _missing(found)
@@ -106,7 +103,7 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
         raise
     # Some decoders give all the frames that they find, whatever the file says.
     if pixels.ndim not in (2, 3) or pixels.shape[:2] != (dataset.Rows, dataset.Columns):
-        raise Unreadable("The DICOM file contradicts itself about the size of its picture: export it again.")
+        raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
     return pixels >> unused if unused else pixels, str(meta["photometric_interpretation"])
 
 
@@ -137,10 +134,10 @@ def _unused_below(dataset: Any) -> int:
 def _check_compressed(dataset: Any, found: Codec, limits: Limits) -> None:
     """Compare what the compressed stream would unpack to with what the file says and what is allowed."""
     if dataset.PixelData.count(ITEM) > _MOST_FRAGMENTS:
-        raise Unreadable("The DICOM file has its picture in far too many pieces: export it again.")
+        raise Unreadable(Message(Code.DICOM_FRAGMENTS))
     frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
     if has_endless_box(frame):
-        raise Unreadable("The DICOM file is damaged: its JPEG 2000 picture never ends. Export it again.")
+        raise Unreadable(Message(Code.DICOM_ENDLESS))
     # Run lengths state no size of their own, and any two bytes may stand in them by chance.
     sizes = [] if found.name == "RLE" else claimed_sizes(frame)
     for height, width in sizes:
@@ -149,17 +146,14 @@ def _check_compressed(dataset: Any, found: Codec, limits: Limits) -> None:
     # Run lengths may unpack 64-fold, but an honest writer never makes them longer than the pixels (PS3.5, annex G.3).
     too_long = found.name == "RLE" and len(frame) > 2 * raw + 1024
     if too_long or (sizes and (dataset.Rows, dataset.Columns) not in sizes):
-        raise Unreadable("The DICOM file contradicts itself about the size of its picture: export it again.")
+        raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
 
 
 def _missing(found: Codec) -> Unreadable:
-    return Unreadable(
-        f"This DICOM file is compressed as {found.name} and the decoder for that is not installed: "
-        f"install {found.package}, or save the picture uncompressed."
-    )
+    return Unreadable(Message(Code.DICOM_DECODER_MISSING, codec=found.name, package=found.package))
 
 
-def _grey(dataset: Any, pixels: NDArray[Any], photometric: str) -> tuple[NDArray[np.float32], list[str]]:
+def _grey(dataset: Any, pixels: NDArray[Any], photometric: str) -> tuple[NDArray[np.float32], list[Message]]:
     if photometric == "PALETTE COLOR":
         pixels = _coloured_in(dataset, pixels)
     elif pixels.ndim == 2:
@@ -168,14 +162,14 @@ def _grey(dataset: Any, pixels: NDArray[Any], photometric: str) -> tuple[NDArray
         pixels = pixels.astype(np.float32) * np.float32(255 / (2**dataset.BitsStored - 1))
     # What was not turned to RGB has its brightness first; else as other pictures are turned to grey (ITU-R BT.601).
     grey = pixels[..., 0] if photometric.startswith("YBR") else pixels[..., :3] @ _BT601
-    notes = ["The colours were dropped."] if is_coloured(pixels[..., :3]) else []
+    notes = [Message(Code.COLOURS_DROPPED)] if is_coloured(pixels[..., :3]) else []
     return shrink(np.clip(grey, 0, 255).astype(np.float32)), notes
 
 
 def _coloured_in(dataset: Any, pixels: NDArray[Any]) -> NDArray[np.float32]:
     # A table of linear segments may refer to itself and grow without end; radiographs have none.
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
-        raise Unreadable("This DICOM file has a segmented colour table: save the picture in grey or as PNG.")
+        raise Unreadable(Message(Code.DICOM_SEGMENTED_TABLE))
     colours = apply_color_lut(pixels, dataset)
     # Tables of 16 bits often hold values of 8.
     return colours.astype(np.float32) / np.float32(257 if colours.max() > 255 else 1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.files.grey import look_up, stretch, thin, value_range
+from model.messages import Code, Message
 
 Grey = NDArray[np.float32]
 Curve = Callable[[NDArray[Any]], Grey]
@@ -30,7 +31,7 @@ def number(dataset: Any, keyword: str) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def show(dataset: Any, stored: NDArray[Any], photometric: str) -> tuple[Grey, list[str]]:
+def show(dataset: Any, stored: NDArray[Any], photometric: str) -> tuple[Grey, list[Message]]:
     """Turn stored values into the grey that a viewer would show.
 
     Args:
@@ -91,7 +92,7 @@ def _modality(dataset: Any, stored: NDArray[Any]) -> NDArray[Any]:
     return stored.astype(np.float64) * (slope or 1.0) + intercept
 
 
-def _voi(dataset: Any, sample: NDArray[Any], stored: np.dtype[Any]) -> tuple[Curve, list[str]]:
+def _voi(dataset: Any, sample: NDArray[Any], stored: np.dtype[Any]) -> tuple[Curve, list[Message]]:
     """The curve from the modality's values to grey, from the best that the file offers (PS3.3, C.11.2)."""
     low, high = value_range(sample)
     table = _table(dataset, "VOILUTSequence")
@@ -107,13 +108,11 @@ def _voi(dataset: Any, sample: NDArray[Any], stored: np.dtype[Any]) -> tuple[Cur
             and np.mean((shown > 0) & (shown < 255)) > _LEAST_GREY
         ):
             return window, []
-        return lambda x: stretch(x, low, high), ["The window in the file does not fit its picture and was replaced."]
+        return lambda x: stretch(x, low, high), [Message(Code.DICOM_WINDOW_REPLACED)]
     bits = number(dataset, "BitsStored") or 0
     if bits <= 8 and stored.kind == "u" and "RescaleSlope" not in dataset and "ModalityLUTSequence" not in dataset:
         return lambda x: stretch(x, 0.0, 2.0**bits - 1), []
-    return lambda x: stretch(x, low, high), [
-        "The file has no window: its range of values was stretched to 256 grey levels."
-    ]
+    return lambda x: stretch(x, low, high), [Message(Code.DICOM_NO_WINDOW)]
 
 
 def _window(dataset: Any) -> Curve | None:

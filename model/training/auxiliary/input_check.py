@@ -15,9 +15,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
+from model.errors import Unreadable
 from model.reading.bundle import Bundle
 from model.reading.input_check import FRONTAL, MENDING, Screener
-from model.reading.radiograph import Unreadable, decode, to_input
+from model.reading.radiograph import decode, to_input
 from model.training.augment import STRENGTHS, augment
 from model.training.dataset import Dataset
 
