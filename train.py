@@ -99,8 +99,7 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument(
         "--hold-out",
         type=_names,
-        default=HELD_OUT_SOURCES,
-        help=f"sources for external testing only (default: {','.join(HELD_OUT_SOURCES)})",
+        help=f"sources for external testing only (default: {','.join(HELD_OUT_SOURCES)}, where there are others)",
     )
     fit.add_argument("--resume", action="store_true", help=f"go on from the last checkpoint; may change {changeable}")
     fit.add_argument("--check", action="store_true", help="check the data, print the report, and stop")
@@ -201,13 +200,12 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _bench(options: argparse.Namespace) -> None:
     from model.training import bench, config, dataset
-    from model.training.manifest import HELD_OUT_SOURCES
 
     settings = replace(config.Settings(), **_given_settings(options))
     data = None
     if not options.synthetic:
         # The same sources as `fit` takes, so that the images that it has decoded are found.
-        data = dataset.load(config.Plan(str(options.data), (), HELD_OUT_SOURCES), settings, options.run)
+        data = dataset.load(config.Plan(str(options.data)), settings, options.run)
     bench.run(data, settings, steps=options.steps, profile=options.profile, out=options.out)
 
 

@@ -14,8 +14,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from model.evaluation import linear
 from model.evaluation.metrics import mean_row
 from model.evaluation.render import studies
-from model.training.dataset import decode_pictures, perceptual_hashes, tie_duplicates
+from model.training.dataset import decode_pictures
 from model.training.manifest import find_records
+from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
 
 SOURCES = ("darkcovid", "nih")
 CLASSES = ("normal", "other", "covid19")
@@ -57,14 +58,14 @@ def load(manifest: Path, size: int = 256) -> Pictures:
     Raises:
         ValueError: one of the classes is missing.
     """
-    records = [r for r in find_records(manifest) if r.source in SOURCES and r.label in CLASSES]
+    records = [r for r in find_records(manifest).records if r.source in SOURCES and r.label in CLASSES]
     if missing := sorted(set(CLASSES) - {r.label for r in records}):
         raise ValueError(
             f"The sources {' and '.join(SOURCES)} of {manifest.name} hold no {', '.join(missing)} pictures."
         )
     pixels, errors = decode_pictures([r.path for r in records], size)
     kept = [i for i in range(len(records)) if i not in errors]
-    groups, _ = tie_duplicates([records[i].group for i in kept], perceptual_hashes(pixels[kept]))
+    groups, _ = tie_duplicates([records[i].group for i in kept], find_copies(perceptual_hashes(pixels[kept])))
     return Pictures(pixels[kept], np.array([CLASSES.index(records[i].label) for i in kept]), tuple(groups))
 
 

@@ -67,7 +67,7 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     from model.training import card, dataset, export, manifest, network
     from model.training.config import Settings
 
-    found = manifest.select(manifest.find_records(drawn_folder))
+    found = manifest.select(manifest.find_records(drawn_folder).records)
     data = dataset.check(found, size=64, seed=1)
     keras.utils.set_random_seed(1)  # before the layers, whose first weights are random
     image = keras.Input((64, 64, 1), name="image")

@@ -18,6 +18,7 @@ from model.reading.radiograph import decode, to_input
 from model.training import calibration, dataset
 from model.training.dataset import DECODE_SCALE
 from model.training.manifest import CHOICE_SOURCES, Record, find_records, select
+from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
 
 # Radiographs a set of a quick run, which tries the machinery and measures nothing.
 QUICK = 60
@@ -234,7 +235,7 @@ def load(
     """
     network = bundles.load(bundle)
     classes, training = network.card.classes, network.card.raw["training"]
-    records = find_records(manifest)
+    records = find_records(manifest).records
     # A source's role is told by the splits that it had; what the card calls the role may change.
     splits = {source["source"]: source["split"] for source in training["sources"]}
     learned = {name for name, split in splits.items() if not split.get("external")}
@@ -276,10 +277,10 @@ def _external(records: Sequence[Record], classes: tuple[str, ...]) -> dataset.Da
     """Radiographs that no training saw, copies tied together."""
     pictures, errors = dataset.decode_pictures([r.path for r in records], SMALL)
     kept = [i for i in range(len(records)) if i not in errors]
-    groups, copies = dataset.tie_duplicates([records[i].group for i in kept], dataset.perceptual_hashes(pictures[kept]))
+    groups, copies = tie_duplicates([records[i].group for i in kept], find_copies(perceptual_hashes(pictures[kept])))
     external = tuple(replace(records[i], split="external", group=g) for i, g in zip(kept, groups, strict=True))
-    unreadable = tuple((records[i].path, errors[i]) for i in sorted(errors))
-    return dataset.Dataset(external, pictures[kept], classes, unreadable, copies)
+    skipped = tuple((records[i].path, errors[i]) for i in sorted(errors))
+    return dataset.Dataset(external, pictures[kept], classes, skipped, copies)
 
 
 def _joined(inside: dataset.Dataset, outside: dataset.Dataset, sources: Sequence[str]) -> dataset.Dataset:
@@ -290,7 +291,7 @@ def _joined(inside: dataset.Dataset, outside: dataset.Dataset, sources: Sequence
         (*(inside.records[i] for i in wanted), *outside.records),
         np.concatenate([np.stack(small), outside.pictures]),
         inside.classes,
-        inside.unreadable + outside.unreadable,
+        inside.skipped + outside.skipped,
         inside.duplicates + outside.duplicates,
     )
 

@@ -15,7 +15,7 @@ from model.training import calibration
 from model.training.callbacks import read_history
 from model.training.config import Settings
 from model.training.dataset import Dataset
-from model.training.manifest import Record, is_positive
+from model.training.manifest import Record
 from model.training.network import WHOLE_SUFFIX
 
 INTENDED_USE = (
@@ -47,7 +47,6 @@ STARTING_WEIGHTS = {
 def describe(data: Dataset, settings: Settings, run: Path, model: keras.Model, version: str) -> dict:
     """The part of the card that is known before anything is measured."""
     classes = data.classes
-    positive = next((c for c in classes if is_positive(c)), classes[-1])
     return {
         "schema": 1,
         "name": f"covid_{settings.arch}",
@@ -56,7 +55,7 @@ def describe(data: Dataset, settings: Settings, run: Path, model: keras.Model, v
         "git_commit": _git_commit(),
         "architecture": {"name": settings.arch, "parameters": model.count_params()},
         "classes": list(classes),
-        "positive_class": positive,
+        "positive_class": classes[-1],
         "input": {"size": settings.image_size, "range": [0, 255], "resize": "squash"},
         # Provisional until `_calibrate` has seen the shipped file's validation logits.
         "calibration": {"method": "none", "temperature": 1.0},

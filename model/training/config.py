@@ -109,11 +109,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which data a run uses: the path, the sources trained on (empty: all) and those for external testing only."""
+    """The data of a run.
+
+    Attributes:
+        data: path of the manifest or folder.
+        sources: to train on; empty for all.
+        hold_out: for external testing only; None for those of `manifest.default_hold_out`.
+    """
 
     data: str
     sources: tuple[str, ...] = ()
-    hold_out: tuple[str, ...] = ()
+    hold_out: tuple[str, ...] | None = None
 
 
 def write(run: Path, plan: Plan, settings: Settings) -> None:
@@ -132,7 +138,7 @@ def read(run: Path) -> tuple[Plan, Settings]:
     if not (run / "plan.json").exists() or not (run / "settings.json").exists():
         raise TrainingError(f"{run} holds no run: give the folder that an earlier training wrote with --run.")
     raw = json.loads((run / "plan.json").read_text(encoding="utf-8"))
-    plan = Plan(raw["data"], tuple(raw["sources"]), tuple(raw["hold_out"]))
+    plan = Plan(raw["data"], tuple(raw["sources"]), None if raw["hold_out"] is None else tuple(raw["hold_out"]))
     return plan, Settings.read(run / "settings.json")
 
 

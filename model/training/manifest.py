@@ -1,15 +1,19 @@
-"""A manifest or a folder of radiographs -> records, and which of them a training may see."""
+"""A manifest or a folder of radiographs -> records, and which of them a training may use."""
 
 from __future__ import annotations
 
 import csv
+import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from model.training import folders, tables
 from model.training.config import TrainingError
+from model.training.folders import split_of
 
-PICTURE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".dicom"]) | {""}
 # The project's external test sets (DESIGN.md): never trained on, tuned on, or used for a threshold.
 EXTERNAL_SOURCES = ("cohen", "darkcovid", "radiography")
 # Hospitals that networks are chosen by: never trained on, nor calibrated on.
@@ -17,10 +21,13 @@ CHOICE_SOURCES = ("hannover", "ricord", "rsna", "rsna_normal", "tb_nlm")
 HELD_OUT_SOURCES = (*CHOICE_SOURCES, *EXTERNAL_SOURCES)
 # Labels of pictures for the gate (issue C), which are no class of this network.
 NOT_A_CLASS = frozenset({"", "not_chest_xray"})
+# Words of labels for the absence of a disease.
+NEGATIVE = frozenset({"normal", "normals", "healthy", "control", "controls", "negative", "negatives", "neg", "free"})
+NEGATIVE |= {"no", "non", "not", "without", "absent", "clear", "uninfected", "nofinding", "nofindings"}
 
 
 class DatasetError(TrainingError):
-    """The data can't be trained on; the message says in a sentence what was found and what to do."""
+    """The data can't be trained on; the message says what was received and what to do."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,12 @@ class Record:
 
     Attributes:
         path: the file.
-        source: the hospital or public set it comes from.
+        source: the hospital or public set that it comes from.
         label: its class; empty where it has none (for soft targets only).
-        group: pictures of one patient, one study, or copies of one picture share it.
+        group: images of one patient or study, and copies of one image, share it.
         licence: what its owners allow.
         finding: what was read in it, where the manifest says more than the label; see `batches.SOFT_TARGETS`.
-        split: "train", "validation", "test", "external" or "unlabelled".
+        split: "train", "validation", "test", "external" or "unlabelled"; empty where it is still to be assigned.
     """
 
     path: Path
@@ -46,64 +53,137 @@ class Record:
     split: str = ""
 
 
-def find_records(data: Path) -> list[Record]:
-    """List the pictures of a manifest CSV or of a folder with one sub-folder a class.
+@dataclass(frozen=True)
+class Listing:
+    """The records of a manifest or a folder.
+
+    Attributes:
+        records: of the images, without splits unless the data give them.
+        skipped: (path, reason) of every file or row that is not used.
+        notes: sentences about the data as a whole.
+    """
+
+    records: tuple[Record, ...]
+    skipped: tuple[tuple[Path, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def find_records(data: Path) -> Listing:
+    """List the images of a manifest or of a folder with one sub-folder per class.
 
     Args:
-        data: a CSV with the columns path and label (source, group, patient, licence where known), paths relative
-            to it; or a folder whose sub-folders are named after the classes.
+        data: a CSV with the columns path and label (source, group, patient, licence, finding, split where known),
+            paths relative to it; or a folder, see `folders.find_images`.
 
     Returns:
-        The records, without splits.
+        The records, each file once, and what was skipped.
 
     Raises:
-        DatasetError: there is no such file or folder, or it holds no pictures or not these columns.
+        DatasetError: there is no such file or folder, or it holds no images or not these columns.
     """
     if data.is_dir():
-        return _find_in_folders(data)
-    if not data.is_file():
-        raise DatasetError(f"{data} does not exist: give a manifest CSV or a folder with one sub-folder a class.")
-    with data.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    if not rows or not {"path", "label"} <= set(rows[0]):
-        raise DatasetError(f"{data} is not a manifest: it needs a header with the columns path and label.")
-    return [
-        Record(
-            path=data.parent / row["path"],
-            source=row.get("source") or "data",
-            label=row["label"],
-            group=row.get("group") or row.get("patient") or row["path"],
-            licence=_stated(row.get("licence")),
-            finding=_stated(row.get("finding")),
+        listing = _from_folder(data)
+    elif data.is_file():
+        listing = _from_table(data)
+    else:
+        raise DatasetError(f"{data} does not exist: give a manifest CSV or a folder with one sub-folder per class.")
+    return _merge_spellings(_merge_repeated(listing))
+
+
+def _from_folder(folder: Path) -> Listing:
+    images, skipped = folders.find_images(folder)
+    if not images:
+        raise DatasetError(
+            f"{folder} has no images in sub-folders ({len(skipped)} files skipped): make one sub-folder per class and "
+            "put the images there."
         )
-        for row in rows
-    ]
+    source = folder.resolve().name
+    records = tuple(Record(path, source, label, str(path), split=split) for path, label, split in images)
+    notes = []
+    if given := sorted({r.split for r in records} - {""}):
+        notes.append(f"The folders give the splits {', '.join(given)}; they are kept")
+    return Listing(records, tuple(skipped), tuple(notes))
 
 
-def _stated(value: str | None) -> str:
-    """A cell's text; pandas writes an empty one as "nan"."""
-    text = (value or "").strip()
-    return "" if text.lower() == "nan" else text
+def _from_table(path: Path) -> Listing:
+    records, skipped = [], []
+    try:
+        rows = list(tables.read_rows(path))
+    except csv.Error as error:
+        raise DatasetError(f"{path} is not a readable CSV ({error}): save it as CSV with UTF-8 again.") from error
+    if not rows or not {"path", "label"} <= set(rows[0]):
+        raise DatasetError(f"{path} is not a manifest: it needs a header with the columns path and label, and rows.")
+    unknown_splits = sorted({row["split"] for row in rows if row.get("split") and not split_of(row["split"])})
+    for line, row in enumerate(rows, 2):
+        name = row["path"]
+        if not name:
+            skipped.append((path.with_name(f"{path.name}, row {line}"), "a row without a path"))
+            continue
+        records.append(
+            Record(
+                path=_resolve(path.parent, name),
+                source=row.get("source") or "data",
+                label=row["label"],
+                group=row.get("group") or row.get("patient") or name,
+                licence=row.get("licence", ""),
+                finding=row.get("finding", ""),
+                split="" if unknown_splits or row["label"] in NOT_A_CLASS else split_of(row.get("split", "")),
+            )
+        )
+    notes = []
+    if unknown_splits:
+        notes.append(f"The column split is ignored: {', '.join(unknown_splits[:3])} is no name of a split")
+    if unlabelled := sum(r.label == "" for r in records):
+        notes.append(f"{unlabelled} rows have no label; they are used only where the finding gives soft targets")
+    return Listing(tuple(records), tuple(skipped), tuple(notes))
 
 
-def _find_in_folders(folder: Path) -> list[Record]:
-    records = [
-        Record(path=path, source=folder.name, label=path.relative_to(folder).parts[0], group=str(path))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and len(path.relative_to(folder).parts) > 1
-        and not path.name.startswith(".")
-        and path.suffix.lower() in PICTURE_SUFFIXES
-    ]
-    if not records:
-        raise DatasetError(f"{folder} has no pictures in sub-folders: make one sub-folder a class and put them there.")
-    return records
+def _resolve(folder: Path, name: str) -> Path:
+    path = folder / name
+    if "\\" in name and not path.exists():  # a manifest from Windows
+        return folder / name.replace("\\", "/")
+    return path
+
+
+def _merge_repeated(listing: Listing) -> Listing:
+    """Keep each file once; a file with several labels is skipped."""
+    by_file: dict[str, list[Record]] = {}
+    for record in listing.records:
+        by_file.setdefault(os.path.realpath(record.path), []).append(record)
+    records, skipped, repeated = [], list(listing.skipped), 0
+    for same in by_file.values():
+        labels = sorted({r.label.casefold() for r in same if r.label})
+        if len(labels) > 1:
+            skipped.append((same[0].path, f"listed with several labels ({', '.join(labels)})"))
+            continue
+        repeated += len(same) - 1
+        records.append(next((r for r in same if r.label), same[0]))
+    note = (f"{repeated} entries list a file again and are counted once",) if repeated else ()
+    return Listing(tuple(records), tuple(skipped), listing.notes + note)
+
+
+def _merge_spellings(listing: Listing) -> Listing:
+    """Take labels that differ only in upper and lower case or spaces as one class."""
+    spellings: dict[str, Counter[str]] = {}
+    for record in listing.records:
+        spellings.setdefault(" ".join(record.label.casefold().split()), Counter())[record.label] += 1
+    several = [counts for counts in spellings.values() if len(counts) > 1]
+    merged = {name: counts.most_common(1)[0][0] for counts in several for name in counts}
+    notes = [f"{', '.join(sorted(counts))} are taken as one class, {merged[min(counts)]}" for counts in several]
+    records = tuple(replace(r, label=merged.get(r.label, r.label)) for r in listing.records)
+    return replace(listing, records=records, notes=(*listing.notes, *notes))
+
+
+def default_hold_out(records: Sequence[Record]) -> tuple[str, ...]:
+    """The project's external sources, unless nothing else is there: a folder that has such a name is trained on."""
+    sources = {r.source for r in records if r.label not in NOT_A_CLASS}
+    return tuple(s for s in HELD_OUT_SOURCES if s in sources) if sources - set(HELD_OUT_SOURCES) else ()
 
 
 def select(
     records: Sequence[Record], *, sources: Sequence[str] = (), hold_out: Sequence[str] = (), unlabelled: bool = False
 ) -> list[Record]:
-    """Keep what a training may see and mark what is for testing alone.
+    """Keep what a training may use and mark what is for testing only.
 
     Args:
         records: as `find_records` lists them.
@@ -129,17 +209,28 @@ def select(
             chosen.append(replace(record, split="external"))
         elif not sources or record.source in sources:
             chosen.append(record)
-    if not any(r.split == "" for r in chosen):
+    if not any(r.split not in ("external", "unlabelled") for r in chosen):
         raise DatasetError("No labelled pictures are left to train on: look at --data, --sources and --hold-out.")
     return chosen
 
 
 def order_classes(labels: Iterable[str]) -> tuple[str, ...]:
-    """The classes in the order of the logits: the COVID-19 (positive) class last, normal first, else by name."""
-    return tuple(sorted(set(labels), key=lambda c: (is_positive(c), c.lower() != "normal", c)))
+    """The classes in the order of the logits: normal first, the positive class last, else by name."""
+    return tuple(sorted(set(labels), key=lambda c: (is_positive(c), not is_negative(c), c)))
 
 
 def is_positive(label: str) -> bool:
-    """Whether a label names the class that the headline is about (covid19, COVID, positive, ...)."""
-    name = label.lower().replace("-", "").replace("_", "")
-    return ("covid" in name and not name.startswith(("non", "no", "not"))) or name == "positive"
+    """Whether a label names the positive class (covid19, COVID, positive, ...) and does not negate it."""
+    return bool(_words(label) & {"covid", "sars", "ncov", "positive", "pos"}) and not is_negative(label)
+
+
+def is_negative(label: str) -> bool:
+    """Whether a label names the absence of the disease (normal, healthy, COVID_negative, non-covid, COVID-, ...)."""
+    return bool(_words(label) & NEGATIVE) or label.strip().endswith(("-", "\N{MINUS SIGN}"))
+
+
+def _words(label: str) -> set[str]:
+    """Lower-case words of a label; "COVIDNegative", "noncovid" and "covid19neg" are split too."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", label).lower()
+    apart = re.sub(r"(covid)", r" \1 ", apart)
+    return set(re.findall(r"[a-z]+", apart))

@@ -45,7 +45,7 @@ def test_peak_is_a_rate() -> None:
 
 
 def test_sample_keeps_what_is_learnt_from(drawn_folder: Path) -> None:
-    data = dataset.check(manifest.select(manifest.find_records(drawn_folder)), size=32, seed=1)
+    data = dataset.check(manifest.select(manifest.find_records(drawn_folder).records), size=32, seed=1)
     chosen = bench.sample(data, 30, seed=1)
     assert len(chosen.records) == len(chosen.pictures) == 30
     assert {record.split for record in chosen.records} == {"train"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from model.training import dataset, manifest
+from model.training import dataset, manifest, splits
 from tests.conftest import draw_chest
 
 
 def checked(folder: Path, **options: object) -> dataset.Dataset:
-    found = manifest.select(manifest.find_records(folder))
+    found = manifest.select(manifest.find_records(folder).records)
     return dataset.check(found, size=64, seed=1, **options)  # type: ignore[arg-type]
 
 
@@ -29,10 +30,10 @@ def test_folder_gives_classes_with_positive_last_and_every_picture_once(drawn_fo
 
 
 def test_split_is_the_same_for_the_same_seed_and_differs_for_another(drawn_folder: Path) -> None:
-    found = manifest.find_records(drawn_folder)
+    found = manifest.find_records(drawn_folder).records
     groups = [r.group for r in found]
-    assert dataset.split_by_group(found, groups, 1) == dataset.split_by_group(found, groups, 1)
-    assert dataset.split_by_group(found, groups, 1) != dataset.split_by_group(found, groups, 2)
+    assert splits.split_by_group(found, groups, 1) == splits.split_by_group(found, groups, 1)
+    assert splits.split_by_group(found, groups, 1) != splits.split_by_group(found, groups, 2)
 
 
 def test_copies_and_patients_never_cross_a_split(tmp_path: Path) -> None:
@@ -48,15 +49,15 @@ def test_copies_and_patients_never_cross_a_split(tmp_path: Path) -> None:
                 rows.append(f"{name},a,{label},{label}{number // 4 if copy == 0 else f'x{number}'}")
     (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
     data = checked(tmp_path / "manifest.csv")
-    splits: dict[str, set[str]] = {}
+    by_picture: dict[str, set[str]] = {}
     for record in data.records:
-        splits.setdefault(record.path.stem.split("_")[0], set()).add(record.split)
-    assert all(len(found) == 1 for found in splits.values())
+        by_picture.setdefault(record.path.stem.split("_")[0], set()).add(record.split)
+    assert all(len(parts) == 1 for parts in by_picture.values())
     assert data.duplicates >= 120
     by_group: dict[str, set[str]] = {}
     for record in data.records:
         by_group.setdefault(record.group, set()).add(record.split)
-    assert all(len(found) == 1 for found in by_group.values())
+    assert all(len(parts) == 1 for parts in by_group.values())
 
 
 def test_unreadable_file_is_named_and_skipped(drawn_folder: Path, tmp_path: Path) -> None:
@@ -65,15 +66,38 @@ def test_unreadable_file_is_named_and_skipped(drawn_folder: Path, tmp_path: Path
     rows += ["broken.png,normal", "absent.png,normal"]
     (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
     data = checked(tmp_path / "manifest.csv")
-    assert [path.name for path, _ in data.unreadable] == ["broken.png", "absent.png"]
+    assert [path.name for path, _ in data.skipped] == ["broken.png", "absent.png"]
     assert "skipped" in data.summary() and "broken.png" in data.summary()
     assert len(data.records) == 120
 
 
-def test_cached_decode_gives_the_same_pixels(drawn_folder: Path, tmp_path: Path) -> None:
-    first = checked(drawn_folder, cache=tmp_path)
-    assert len(list(tmp_path.glob("*.npy"))) == 1
-    assert np.array_equal(first.pictures, checked(drawn_folder, cache=tmp_path).pictures)
+def test_cached_decode_gives_the_same_pixels_and_reasons(drawn_folder: Path, tmp_path: Path) -> None:
+    rows = (
+        ["path,label"] + [f"{p},{p.parent.name}" for p in sorted(drawn_folder.rglob("*.png"))] + ["absent.png,normal"]
+    )
+    (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    first = checked(tmp_path / "manifest.csv", cache=tmp_path / "cache")
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
+    again = checked(tmp_path / "manifest.csv", cache=tmp_path / "cache")
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
+    assert np.array_equal(first.pictures, again.pictures) and first.skipped == again.skipped != ()
+
+
+def test_changed_file_of_the_same_length_and_time_is_decoded_again(drawn_folder: Path, tmp_path: Path) -> None:
+    for path in drawn_folder.rglob("*.png"):
+        copy = tmp_path / "data" / path.parent.name / f"{path.stem}.bmp"  # uncompressed: the length never changes
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(copy), np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
+    first = checked(tmp_path / "data", cache=tmp_path / "cache")
+    changed = tmp_path / "data" / "normal" / "0.bmp"
+    before = changed.stat()
+    pixels = np.asarray(cv2.imread(str(changed), cv2.IMREAD_GRAYSCALE))
+    cv2.imwrite(str(changed), 255 - pixels)
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (changed.stat().st_size, changed.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    second = checked(tmp_path / "data", cache=tmp_path / "cache")
+    place = next(i for i, record in enumerate(first.records) if record.path == changed)
+    assert np.array_equal(first.pictures[place], 255 - second.pictures[place])
 
 
 def test_external_sources_are_never_trained_on_nor_their_patients(tmp_path: Path) -> None:
@@ -83,9 +107,9 @@ def test_external_sources_are_never_trained_on_nor_their_patients(tmp_path: Path
         for i, label in enumerate(["normal", "covid19"] * 30)
     ]
     chosen = manifest.select(made, hold_out=manifest.EXTERNAL_SOURCES)
-    splits = dataset.split_by_group(chosen, [r.group for r in chosen], 1)
-    assert {s for r, s in zip(chosen, splits, strict=True) if r.source == "cohen"} == {"external"}
-    assert splits[0] == "unused"
+    parts = splits.split_by_group(chosen, [r.group for r in chosen], 1)
+    assert {s for r, s in zip(chosen, parts, strict=True) if r.source == "cohen"} == {"external"}
+    assert parts[0] == "unused"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +130,7 @@ def test_small_class_and_single_class_are_refused(drawn_folder: Path, tmp_path: 
     normals = [f"{p},normal" for p in (drawn_folder / "normal").iterdir()]
     few = [f"{p},covid19" for p in sorted((drawn_folder / "covid19").iterdir())[:5]]
     (tmp_path / "few.csv").write_text("\n".join(["path,label", *normals, *few]), encoding="utf-8")
-    with pytest.raises(manifest.DatasetError, match="covid19 has 5 pictures of 5 patients"):
+    with pytest.raises(manifest.DatasetError, match="covid19 has 5 images of 5 patients"):
         checked(tmp_path / "few.csv")
     (tmp_path / "one.csv").write_text("\n".join(["path,label", *normals]), encoding="utf-8")
     with pytest.raises(manifest.DatasetError, match="One class only"):
@@ -125,9 +149,11 @@ def test_negative_class_is_not_taken_for_it(label: str) -> None:
 
 
 def test_shared_manifest_splits_without_leak(shared_data: Path) -> None:
-    found = manifest.select(manifest.find_records(shared_data / "manifest.csv"), hold_out=manifest.EXTERNAL_SOURCES)
-    splits = dataset.split_by_group(found, [r.group for r in found], 1)
+    found = manifest.select(
+        manifest.find_records(shared_data / "manifest.csv").records, hold_out=manifest.EXTERNAL_SOURCES
+    )
+    parts = splits.split_by_group(found, [r.group for r in found], 1)
     seen: dict[str, set[str]] = {}
-    for record, split in zip(found, splits, strict=True):
+    for record, split in zip(found, parts, strict=True):
         seen.setdefault(record.group, set()).add(split)
     assert all(not {"external", "train"} <= found and len(found - {"unused"}) <= 1 for found in seen.values())

@@ -56,7 +56,7 @@ def finished(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 def test_run_leaves_history_curves_weights_and_a_bundle_that_loads(finished: tuple[Path, str]) -> None:
     run, said = finished
-    assert "120 readable pictures" in said and "no GPU" in said
+    assert "120 readable images" in said and "no GPU" in said
     history = read_history(run)
     assert [row["epoch"] for row in history] == [1, 2, 3]
     for name in ("checkpoint.keras", "final.weights.h5", "curves.png", "settings.json", "plan.json"):

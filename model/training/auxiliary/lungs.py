@@ -14,9 +14,9 @@ from keras import layers, ops
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import Radiograph
 from model.training.augment import Augmentation, regrade
-from model.training.dataset import perceptual_hashes, tie_duplicates
 from model.training.manifest import DatasetError
 from model.training.quantize import convert
+from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
 
 SIDE = 128
 # Pixels a side of the stored images and masks.
@@ -55,7 +55,7 @@ def load(table: Path, seed: int = 1) -> Masked:
         rows = list(csv.DictReader(handle))
     pictures = np.stack([_grey(table.parent / row["image"], cv2.INTER_AREA) for row in rows])
     masks = np.stack([_grey(table.parent / row["mask"], cv2.INTER_NEAREST) > 127 for row in rows]).astype(np.uint8)
-    groups, _ = tie_duplicates([row["image"] for row in rows], perceptual_hashes(pictures))
+    groups, _ = tie_duplicates([row["image"] for row in rows], find_copies(perceptual_hashes(pictures)))
     names = sorted(set(groups))
     order = np.random.default_rng(seed).permutation(len(names))
     place = {names[i]: rank / len(names) for rank, i in enumerate(order.tolist())}
