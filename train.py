@@ -33,13 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"):
         arguments = ["fit", *arguments]
     options = _parser().parse_args(arguments)
-    from model.errors import BundleError
-    from model.evaluation.study import EvidenceError
-    from model.training.config import TrainingError
+    from model.errors import ReaderError
 
     try:
         options.command(options)
-    except (BundleError, EvidenceError, TrainingError) as error:
+    except ReaderError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -153,16 +151,19 @@ def _plan_and_settings(options: argparse.Namespace) -> tuple[Plan, Settings]:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from model.training import config, dataset, distributed, fit
+    from model.training import config, dataset
 
     plan, settings = _plan_and_settings(options)
+    if options.check:
+        print(dataset.load(plan, settings, options.run).summary())
+        return
+    from model.training import distributed, fit
+
     # Before anything else of TensorFlow: it can't change its devices once it has started.
     devices = distributed.choose_devices(options.devices)
     data = devices.chief_first(lambda: dataset.load(plan, settings, options.run))
     if devices.chief:
         print(data.summary(), flush=True)
-    if options.check:
-        return
     if devices.chief:
         config.write(options.run, plan, settings)
     print(distributed.choose_precision(devices.count > 1), flush=True)

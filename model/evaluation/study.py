@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import ReaderError
 from model.evaluation.passes import Outputs, Passes
 from model.reading import bundle as bundles
 from model.reading.radiograph import decode, to_input
@@ -26,7 +27,7 @@ QUICK = 60
 SMALL = 64
 
 
-class EvidenceError(ValueError):
+class EvidenceError(ReaderError):
     """The evidence can't be measured on these data; the message says why and what to do."""
 
 

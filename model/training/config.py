@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from model.errors import ReaderError
 from model.training.augment import STRENGTHS, Augmentation
 
 
-class TrainingError(ValueError):
+class TrainingError(ReaderError):
     """Training can't start or go on; the message says why and what to do."""
 
 

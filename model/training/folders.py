@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from model.files.formats import Unreadable, sniff
+from model.errors import Unreadable
+from model.files.formats import sniff
 
 # Words of the names of splits -> the split.
 SPLITS = {

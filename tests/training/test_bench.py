@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from model.training import bench, dataset, flops, manifest, network
-from model.training.config import Settings
+from model.training.config import Settings, TrainingError
 from tests.conftest import ROOT
 
 
@@ -84,5 +84,5 @@ def test_command_writes_a_table_and_a_profile(source: str, drawn_folder: Path, t
 
 
 def test_no_steps_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--steps 0 measures nothing"):
+    with pytest.raises(TrainingError, match="--steps 0 measures nothing"):
         bench.run(None, Settings(image_size=32), steps=0, out=tmp_path / "bench.json")

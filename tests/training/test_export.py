@@ -11,6 +11,7 @@ import pytest
 
 from model.reading import bundle as shipped
 from model.training import gradcam, network
+from model.training.config import TrainingError
 from model.training.quantize import choose
 
 
@@ -71,9 +72,9 @@ def test_backbones_are_one_flat_graph_with_frozen_batch_norm(arch: str) -> None:
 
 
 def test_unknown_backbone_and_missing_weights_are_refused() -> None:
-    with pytest.raises(ValueError, match="resnet50, resnet101, resnet152"):
+    with pytest.raises(TrainingError, match="resnet50, resnet101, resnet152"):
         network.build("vgg16")
-    with pytest.raises(ValueError, match="does not exist"):
+    with pytest.raises(TrainingError, match="does not exist"):
         network.build(weights="nowhere.h5")
 
 

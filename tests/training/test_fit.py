@@ -17,7 +17,7 @@ import pytest
 from model.reading import bundle as shipped
 from model.training import background, batches, dataset, fit, manifest, network
 from model.training.callbacks import RunCallback, read_history
-from model.training.config import Settings
+from model.training.config import Settings, TrainingError
 from tests.conftest import ROOT
 
 SMALL = [
@@ -200,7 +200,7 @@ def test_the_loss_knows_nothing_of_a_class_that_is_no_choice() -> None:
 
 
 def test_mixing_and_choosing_within_a_source_are_refused_together() -> None:
-    with pytest.raises(ValueError, match="Leave one out"):
+    with pytest.raises(TrainingError, match="Leave one out"):
         Settings(within=0.5, mixup=0.2)
 
 
