@@ -7,9 +7,11 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 APP := .venv/bin/python
 TRAIN := .venv-train/bin/python
 TEST := .venv-test/bin/python
+# Two processes even on a large machine: each may hold TensorFlow and a network.
+PYTEST = $(TEST) -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-cluster check train evidence bench fuzz audit messages screenshots release lock clean
+.PHONY: help app test test-all check train evidence bench fuzz audit messages screenshots release lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,11 +19,11 @@ help: ## list these targets
 app: .venv/installed ## set up if need be, start the app and print its address (PORT=8600 for another)
 	@$(APP) -m streamlit run app.py --server.headless true --server.address localhost $(if $(PORT),--server.port $(PORT))
 
-test: check ## run every check and test
-	$(TEST) -m pytest --cov --cov-report=term --cov-fail-under=90
+test: check ## run all checks, and all tests but the slow ones
+	$(PYTEST) -m "not slow" --cov --cov-report=term --cov-fail-under=90
 
-test-cluster: .venv-test/installed ## the tests with several processes that take minutes on a quiet machine
-	$(TEST) -m pytest -m cluster
+test-all: test .venv-test/installed-test-all ## run `make test`, then the slow tests: trainings, Ray, S3, every page in the browser
+	$(PYTEST) -m slow
 
 check: .venv-test/installed ## lint, formatting and types alone
 	$(TEST) -m ruff check .
@@ -58,7 +60,7 @@ messages: .venv-test/installed ## bring the translations up to date with the cod
 screenshots: .venv-test/installed ## make the pictures of the app in the documentation
 	$(TEST) scripts/screenshots.py
 
-release: test ## run every check and test, then what has to be true before a release
+release: test-all ## run every check and test, then what has to be true before a release
 	$(TEST) -m scripts.release
 
 lock: ## choose the exact versions anew (needs uv)
@@ -77,7 +79,7 @@ clean: ## remove environments and caches; runs/ with its checkpoints stays
 	echo "Installing $< into $(@D) with $$("$$python" --version): a few minutes, only this once."; \
 	"$$python" -m venv --clear $(@D) && $(@D)/bin/python -m pip install $(PIP_FLAGS) -r $< && touch $@
 
-.venv-test/installed-bench: requirements/bench.txt .venv-test/installed
+.venv-test/installed-bench .venv-test/installed-test-all: .venv-test/installed-%: requirements/%.txt .venv-test/installed
 	$(TEST) -m pip install $(PIP_FLAGS) -r $< && touch $@
 
 # Of its own: what looks at the packages is not one of them.

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from tests.hosts import host, straight  # noqa: F401 - fixtures
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests by module for `pytest --dist loadgroup`, and all browser tests, which share a server, in one."""
+    for item in items:
+        in_browser = item.path.parent.name == "browser"
+        item.add_marker(pytest.mark.xdist_group("browser" if in_browser else item.nodeid.partition("::")[0]))
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return a function that makes a folder once for all processes of pytest-xdist; the others wait for the first."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        folder = common / name
+        with FileLock(common / f"{name}.lock"):
+            if not folder.exists():
+                partial = tmp_path_factory.mktemp(name) / "partial"
+                write(partial)
+                partial.rename(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -48,20 +76,26 @@ def draw_chest(rng: np.random.Generator, label: str, size: int = 96) -> np.ndarr
 
 
 @pytest.fixture(scope="session")
-def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one sub-folder a class and 40 drawn pictures in each."""
-    folder = tmp_path_factory.mktemp("drawn")
-    rng = np.random.default_rng(5)
-    for label in ("normal", "other", "covid19"):
-        (folder / label).mkdir()
-        for number in range(40):
-            cv2.imwrite(str(folder / label / f"{number}.png"), draw_chest(rng, label))
-    return folder
+def drawn_folder(make_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """A folder with one sub-folder a class and 40 drawn radiographs in each."""
+
+    def write(folder: Path) -> None:
+        rng = np.random.default_rng(5)
+        for label in ("normal", "other", "covid19"):
+            (folder / label).mkdir(parents=True)
+            for number in range(40):
+                cv2.imwrite(str(folder / label / f"{number}.png"), draw_chest(rng, label))
+
+    return make_once("drawn", write)
 
 
 @pytest.fixture(scope="session")
-def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -> Path:
-    """A real bundle of a very small network with the same head and outputs, trained on drawn pictures (64 px)."""
+def small_bundle(make_once: Callable[[str, Callable[[Path], object]], Path], drawn_folder: Path) -> Path:
+    """A real bundle of a very small network with the same head and outputs, trained on drawn radiographs (64 px)."""
+    return make_once("small_bundle", lambda folder: _train_small_bundle(drawn_folder, folder))
+
+
+def _train_small_bundle(drawn_folder: Path, folder: Path) -> None:
     import keras
 
     from model.training import card, dataset, export, manifest, network
@@ -80,8 +114,9 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path) -
     train = data.indices("train")
     model.fit(data.pictures[train][..., None], data.labels(train), epochs=30, batch_size=16, verbose=0)
     network.round_to_int8(model)  # as a run's final weights are
-    run = tmp_path_factory.mktemp("run")
+    run = folder.with_name("run")
+    run.mkdir()
     settings = Settings(weights=None, image_size=64)
     settings.write(run / "settings.json")
     raw_card = card.describe(data, settings, run, model, "0.0.1")
-    return export.write_bundle(model, raw_card, data, run / "small_bundle")
+    export.write_bundle(model, raw_card, data, folder)

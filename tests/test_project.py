@@ -17,7 +17,7 @@ from scripts import readme_figures
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = [
     ROOT / "requirements.txt",
-    *(ROOT / "requirements" / f"{name}.txt" for name in ("archive", "bench", "test", "train")),
+    *(ROOT / "requirements" / f"{name}.txt" for name in ("archive", "bench", "test", "test-all", "train")),
 ]
 
 
@@ -28,7 +28,7 @@ def read(name: str) -> str:
 def required(path: Path) -> dict[str, str]:
     """Package -> range, of one requirements file without the files it includes."""
     rows = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    found = [re.match(r"([A-Za-z0-9._-]+)(.*)", row) for row in rows if row and not row.startswith("-")]
+    found = [re.match(r"([A-Za-z0-9._-]+)(?:\[.*\])?(.*)", row) for row in rows if row and not row.startswith("-")]
     return {re.sub(r"[._]", "-", one[1].lower()): one[2] for one in found if one}
 
 
@@ -105,10 +105,11 @@ def test_ranges_are_compatible_ones_and_hold_the_pins(path: Path) -> None:
 
 def test_every_installation_is_bound_by_the_exact_versions() -> None:
     assert "-c requirements/constraints.txt" in read("requirements.txt").splitlines()
-    chain = {path.name: re.findall(r"^-r (\S+)", path.read_text(encoding="utf-8"), re.M) for path in REQUIREMENTS}
-    for name in chain:
-        while name != "requirements.txt":
-            (name,) = (Path(target).name for target in chain[name])
+    for path in REQUIREMENTS:
+        while path != ROOT / "requirements.txt":
+            included = re.search(r"^-r (\S+)", path.read_text(encoding="utf-8"), re.M)
+            assert included, f"{path.name} includes no other file"
+            path = (path.parent / included[1]).resolve()
 
 
 def test_this_environment_has_the_pinned_versions() -> None:

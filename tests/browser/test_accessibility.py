@@ -14,7 +14,7 @@ from scripts.screenshots import LAST_HEADINGS
 from scripts.serving import Server
 from tests.browser.conftest import PATIENCE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # Page -> its last heading: when it is there the page is.
 PAGES = {"read": "COVID-19 pattern: ", **LAST_HEADINGS}
 # What has to be opened on the first page, and what is seen then.

@@ -13,7 +13,7 @@ from scripts import proxying, serving
 from tests.browser.conftest import PATIENCE
 from tests.deploy import containers
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 HEATMAP = "The radiograph with the heatmap"
 
 

@@ -129,6 +129,7 @@ def test_without_a_network_the_click_gives_a_sentence_and_the_page_stands(page: 
     assert "Traceback" not in Path(cut_off.log).read_text(errors="replace")
 
 
+@pytest.mark.slow
 def test_over_https_a_picture_comes_and_is_read(chromium: Browser, connected: serving.Server) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE)

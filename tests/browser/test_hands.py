@@ -46,6 +46,7 @@ def test_from_the_first_visit_to_a_saved_report_by_keyboard(page: Page) -> None:
     assert download.value.path().read_bytes().startswith(b"%PDF-")
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_stopped_keeps_what_was_read(page: Page, tmp_path: Path) -> None:
     count = 150
     packed = io.BytesIO()

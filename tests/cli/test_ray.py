@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from benchmarks.images import as_png, windowed
@@ -20,12 +21,16 @@ from model.__main__ import main
 from tests.cli.ray_cluster import Cluster, cluster
 from tests.conftest import ROOT
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements/archive.txt")
-parquet = pytest.importorskip("pyarrow.parquet", reason="pip install -r requirements/archive.txt")
 if sys.platform != "linux":
     pytest.skip("needs Linux to see which processes belong to which node", allow_module_level=True)
 
+pytestmark = pytest.mark.slow
 PICTURES, BLOCK = 36, 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements/archive.txt")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +93,7 @@ def parts(out: Path) -> list[Path]:
 
 
 def rows(out: Path) -> list[dict[str, Any]]:
-    return [row for part in parts(out) for row in parquet.read_table(part).to_pylist()]
+    return [row for part in parts(out) for row in pyarrow.parquet.read_table(part).to_pylist()]
 
 
 def assert_each_once(out: Path, local: list[dict[str, Any]]) -> None:

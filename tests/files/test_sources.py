@@ -22,7 +22,9 @@ from model.files import remote, sources
 from model.files.dicom import dicomdir
 from tests.conftest import ROOT
 
-NEEDED = "pip install -r requirements/archive.txt s3fs"
+NEEDED = "pip install -r requirements/archive.txt"
+# S3 needs a server, whose packages only `make test-all` installs.
+STORAGES = ["memory", pytest.param("s3", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,9 @@ def memory(folder: Path) -> Iterator[str]:
 def s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The folder in a bucket of a server for S3 on this machine."""
     s3fs = pytest.importorskip("s3fs", reason=NEEDED)
-    server_module = pytest.importorskip("moto.server", reason="no server for S3: pip install 'moto[server]'")
+    server_module = pytest.importorskip(
+        "moto.server", reason="no server for S3: pip install -r requirements/test-all.txt"
+    )
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -105,7 +109,7 @@ def records(out: Path, top: object = "") -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("nothing_on_the_disk")
-@pytest.mark.parametrize("storage", ["memory", "s3"])
+@pytest.mark.parametrize("storage", STORAGES)
 def test_a_folder_behind_a_url_is_read_as_one_of_the_disk(
     storage: str, folder: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -121,7 +125,7 @@ def test_a_folder_behind_a_url_is_read_as_one_of_the_disk(
 
 
 @pytest.mark.usefixtures("nothing_on_the_disk")
-@pytest.mark.parametrize("storage", ["memory", "s3"])
+@pytest.mark.parametrize("storage", STORAGES)
 def test_what_was_read_is_not_even_asked_for_again(
     storage: str, folder: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -195,6 +195,7 @@ def test_a_connection_that_broke_for_a_moment_finds_its_pictures_again(watched: 
         assert "picture11" not in " ".join(late.seen.texts)
 
 
+@pytest.mark.slow
 def test_a_server_that_was_killed_starts_again_and_left_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

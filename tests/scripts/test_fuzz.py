@@ -34,6 +34,7 @@ STARTS = [
 ]
 
 
+@pytest.mark.slow
 def test_two_thousand_damaged_files_end_as_they_should(tmp_path: Path) -> None:
     run = fuzzer.Run(seed=0)
     fuzzer.fuzz(run, 2000, tmp_path)

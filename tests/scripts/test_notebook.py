@@ -93,6 +93,7 @@ def test_it_was_stored_without_results() -> None:
     assert len({cell["id"] for cell in cells()}) == len(cells())
 
 
+@pytest.mark.slow
 def test_it_trains_measures_reads_and_packs(drawings: Path, tmp_path: Path) -> None:
     settings = {
         "DATA": str(drawings), "RUN": str(tmp_path / "run"), "EPOCHS": 1, "OPTIONS": OPTIONS, "PYTHON": sys.executable,

@@ -62,6 +62,7 @@ def test_random_pictures_are_as_large_as_decoded_ones() -> None:
     assert made.pictures.shape == (12, 256, 256) and len(made) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["synthetic", "folder"])
 def test_command_writes_a_table_and_a_profile(source: str, drawn_folder: Path, tmp_path: Path) -> None:
     what = ["--synthetic"] if source == "synthetic" else ["--data", str(drawn_folder), "--run", str(tmp_path / "run")]

@@ -78,7 +78,7 @@ def alone(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does(alone: Path, drawn_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(drawn_folder, run, "--devices", "2", "--no-export")
@@ -88,7 +88,7 @@ def test_two_devices_learn_what_one_does(alone: Path, drawn_folder: Path, tmp_pa
     assert_same_curve(run, alone)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_killed_process_is_told_of_and_both_resume(alone: Path, drawn_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     first, second = start_two(drawn_folder, run, "--no-export")

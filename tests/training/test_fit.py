@@ -54,6 +54,7 @@ def finished(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     return run, done.stdout
 
 
+@pytest.mark.slow
 def test_run_leaves_history_curves_weights_and_a_bundle_that_loads(finished: tuple[Path, str]) -> None:
     run, said = finished
     assert "120 readable images" in said and "no GPU" in said
@@ -70,6 +71,7 @@ def test_run_leaves_history_curves_weights_and_a_bundle_that_loads(finished: tup
     assert "non-commercial" not in card["licence"]["weights"]
 
 
+@pytest.mark.slow
 def test_killed_run_resumes_to_the_same_result(finished: tuple[Path, str], drawn_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(

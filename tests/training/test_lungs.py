@@ -51,6 +51,7 @@ def test_picture_and_mask_move_together(masked: lungs.Masked) -> None:
         assert picture[mask > 0].mean() > picture[mask == 0].mean() + 30
 
 
+@pytest.mark.slow
 def test_network_learns_and_its_file_agrees(masked: lungs.Masked) -> None:
     model = lungs.train(masked, epochs=80)
     segmenter = Segmenter(lungs.export(model))

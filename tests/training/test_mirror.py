@@ -37,6 +37,7 @@ def chests() -> dataset.Dataset:
     return dataset.Dataset(records, np.stack(pictures).astype(np.uint8), ("normal", "covid19"), (), 0)
 
 
+@pytest.mark.slow
 def test_it_learns_the_side_and_its_file_agrees(chests: dataset.Dataset) -> None:
     model = mirror.train(chests, steps=150)
     threshold = mirror.choose_threshold(model, chests)
