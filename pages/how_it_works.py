@@ -8,6 +8,7 @@ import streamlit as st
 from interface.components import charts
 from interface.core import labels, page
 from interface.core.language import mark, tr
+from interface.gallery import cases
 from interface.learn import architecture, gradient_depth, lessons
 
 NETWORKS = {
@@ -275,6 +276,7 @@ def fifty_or_more() -> None:
 page.through_app()
 with st.container(width=WIDTH):
     introduction()
+    cases.show_strip("how_it_works")
     heatmap()
     lessons.coarseness()
     stages()

@@ -2,137 +2,99 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from interface.core import labels, page
+from interface.core.expiring import Full
 from interface.core.language import mark, tr
-from interface.gallery import cards, store
-from interface.gallery.download import Unfetched
-from interface.gallery.store import Picture
-from interface.quiz import result, rounds, score
+from interface.gallery import cases
+from interface.quiz import gather, picture, result, rounds, score, vote
 from interface.quiz.rounds import Answer, Question, Quiz
 from model.reading.card import Card
 
-WIDTH = 960
+WIDTH = 1200
+QUERY = "quiz"
 HOW = mark(
-    "Bring radiographs whose diagnosis you know: files or a ZIP, with a CSV file of the columns *name* and *label*, or "
-    "sorted into folders with the class' name. You say what you see, how sure you are and where; then the network's "
-    "reading and the label are shown. In half of the questions, drawn by chance, you see the network's reading "
-    "**first**: at the end you see what that did to your answers. Nothing is stored on the server; take your answers "
-    "home as a table."
+    "You say what you see, how sure you are and where; then the network's reading and the label are shown. In half of "
+    "the questions, drawn by chance, you see the network's reading **first**: at the end you see what that did to your "
+    "answers. The round is kept in the server's memory for an hour after your last answer, so a reload loses nothing; "
+    "take your answers home as a table."
 )
 
 
 def current() -> Quiz:
-    """This session's quiz."""
-    if "quiz" not in st.session_state:
-        st.session_state.quiz = Quiz()
-    found: Quiz = st.session_state.quiz
-    return found
+    """The quiz of the address, or else the one that this session had before it looked at another page."""
+    token = st.query_params.get(QUERY) or st.session_state.get("quiz_token")
+    quiz = rounds.SHARED.get(token)
+    if quiz is None:
+        if QUERY in st.query_params:
+            del st.query_params[QUERY]
+            st.session_state.pop("quiz_token", None)
+            st.warning(tr("That round is over: it was not used for an hour. Begin a new one."), icon=":material/info:")
+        return Quiz()
+    st.session_state.quiz_token = token
+    if st.query_params.get(QUERY) != token:
+        st.query_params[QUERY] = str(token)
+    return quiz
 
 
-def bring(card: Card) -> None:
-    """Take the teacher's pictures and labels."""
-    st.markdown(tr(HOW))
-    known = ", ".join(f"{labels.plain(name)} ({labels.plain(labels.class_name(name))})" for name in card.classes)
-    st.caption(tr("Labels that this network knows: {labels}.", labels=known))
-    files = page.still_there(
-        st.file_uploader(
-            tr("Radiographs with their labels: pictures and a CSV, or a ZIP"),
-            accept_multiple_files=True,
-            key=f"quiz_files_{st.session_state.setdefault('quiz_uploads', 0)}",
-        )
-    )
-    if files and st.button(tr("Begin"), icon=":material/play_arrow:", key="quiz_begin"):
-        begin(page.expand(files, folders=True), [], lambda: page.forget_uploads(files))
-    public = cards.labelled(store.listed(), card.classes)
-    if public and st.button(
-        tr("Begin with public radiographs ({count})", count=len(public)),
-        icon=":material/cloud_download:",
-        key="quiz_public",
-        help=tr(cards.INTRODUCTION),
-    ):
-        begin(*fetched(public))
-    problems_of(st.session_state.get("quiz_problems", []))
-
-
-def begin(
-    files: Iterable[tuple[str, rounds.Load]], problems: list[str], done: Callable[[], None] = lambda: None
-) -> None:
-    """Read the pictures and ask the first question.
-
-    Args:
-        files: as `quiz.build` takes them.
-        problems: that were met before.
-        done: is called when all are read.
-    """
-    with st.status(tr("Reading the pictures")) as status:
-        made, more = rounds.build(
-            files,
-            page.reader_or_stop(),
-            random.randrange(1_000_000),
-            lambda name: status.update(label=tr("Reading {file}", file=labels.plain(name))),
-        )
-    done()
-    st.session_state.quiz_uploads += 1
-    st.session_state.quiz, st.session_state.quiz_problems = made, [*problems, *more]
+def begin(quiz: Quiz | None) -> None:
+    """Ask the first question of a quiz that was gathered."""
+    if quiz is None:
+        return
+    if not quiz.questions:
+        gather.show_problems(quiz.problems)
+        return
+    try:
+        token = rounds.SHARED.put(quiz, sum(question.size for question in quiz.questions))
+    except Full:
+        st.error(tr("These pictures are too large together: choose fewer of them."), icon=":material/error:")
+        return
+    st.session_state.quiz_token = st.query_params[QUERY] = token
+    st.query_params.pop(cases.QUERY, None)
     st.rerun()
 
 
-def fetched(public: list[tuple[str, Picture]]) -> tuple[list[tuple[str, rounds.Load]], list[str]]:
-    """The gallery's pictures in folders with the class' name, and a sentence for each that can't be had."""
-    files: list[tuple[str, rounds.Load]] = []
-    problems = []
-    for label, one in public:
-        try:
-            data = cards.wait(store.SHARED.begin(one))
-        except Unfetched as error:
-            problems.append(f"{one.title}: {tr(error.sentence, **error.values)}")
-        else:
-            files.append((f"{label}/{one.name}", partial(bytes, data)))
-    return files, problems
+def choose(card: Card) -> None:
+    """The built-in round, or the teacher's pictures and labels."""
+    st.markdown(tr(HOW))
+    begin(gather.from_cases("quiz", card, rounds.MOST_QUESTIONS, tr("Begin with the cases"), mixed=True))
+    st.subheader(tr("With your pictures"), anchor=False)
+    begin(gather.from_files("quiz", card, rounds.MOST_QUESTIONS, tr("Begin"), mixed=True))
 
 
-def problems_of(problems: Sequence[str]) -> None:
-    if problems:
-        st.warning("\n\n".join(labels.plain(problem) for problem in problems), icon=":material/info:")
-
-
-def ask(question: Question, number: int, of: int, classes: Sequence[str]) -> None:
+def ask(quiz: Quiz, question: Question, number: int, classes: Sequence[str]) -> None:
     """One question; the network's reading first where it is aided."""
-    progress(number, of)
+    progress(number, quiz)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        picture(question, f"asked_{number}", with_heatmap=question.aided)
+        shown(question, f"asked_{number}", heatmap=question.aided)
     with right, st.form(f"quiz_{number}", border=True):
         if question.aided:
             st.info(tr("The network says: {reading}", reading=network_says(question)), icon=":material/smart_toy:")
-        names = {name: labels.class_name(name) for name in classes}
+        name, sure = vote.widgets(classes, f"quiz_{number}")
         places = {place: tr(place) for place in rounds.PLACES}
-        said = st.radio(tr("What do you see?"), classes, None, format_func=names.__getitem__)
-        sure = st.slider(tr("How sure are you?"), 50, 100, 70, 5, format="%d %%")
         place = st.segmented_control(
-            tr("Where, as you look at it?"),
+            tr("Where, as you look at it? (if you want)"),
             rounds.PLACES,
-            default="nowhere",
-            required=True,
             wrap=True,
             format_func=places.__getitem__,
+            key=f"quiz_place_{number}",
         )
-        if st.form_submit_button(tr("Answer"), width="stretch"):
-            if said is None:
-                st.error(tr("Choose what you see first."), icon=":material/error:")
+        if st.form_submit_button(tr("Answer"), width="stretch", type="primary"):
+            if name is None or sure is None:
+                st.error(tr("Choose what you see, and how sure you are, first."), icon=":material/error:")
             else:
-                current().answers.append(Answer(question, said, sure / 100, place))
+                quiz.answer(Answer(question, name, sure, place or ""))
                 st.session_state.quiz_shown = number
                 st.rerun()
 
 
-def progress(number: int, of: int) -> None:
+def progress(number: int, quiz: Quiz) -> None:
+    of = len(quiz.questions)
     st.progress(number / of, tr("Question {number} of {count}", number=number + 1, count=of))
 
 
@@ -140,89 +102,98 @@ def network_says(question: Question) -> str:
     return f"{labels.decision_name(question.decision)} ({labels.scores_line(question.scores)})"
 
 
-def picture(question: Question, place: str, *, with_heatmap: bool) -> None:
-    """The picture; one with a heatmap can be seen without it, as the colours lie over what is to be read."""
-    # Below the picture, so that no question is higher on the page than another.
-    below = st.empty(), st.container()
-    if with_heatmap:
-        with_heatmap = below[1].toggle(tr("Heatmap"), True, key=f"quiz_heatmap_{place}")
-    with below[0]:
-        drawn(question, with_heatmap=with_heatmap)
+def shown(question: Question, place: str, *, heatmap: bool) -> None:
+    """The picture in the viewer; the heatmap over it only where the person asks, as its colours hide what is read."""
+    viewer, below = st.container(), st.container()
+    with_heatmap = heatmap and below.toggle(tr("Heatmap of the network"), key=f"quiz_heatmap_{place}")
+    with viewer:
+        picture.show(question, f"quiz_{place}", with_heatmap=with_heatmap)
 
 
-def drawn(question: Question, *, with_heatmap: bool) -> None:
-    if with_heatmap:
-        st.image(
-            question.overlay,
-            tr("What speaks for {name}", name=labels.class_name(question.network)),
-            "stretch",
-            alt=tr("The radiograph with the network's heatmap for {name}", name=labels.class_name(question.network)),
-        )
-    else:
-        st.image(question.picture, tr("The picture"), "stretch", alt=tr("The radiograph to read"))
-
-
-def reveal(answer: Answer, number: int, of: int) -> None:
+def reveal(quiz: Quiz, number: int) -> None:
     """The label and the network's reading, after the answer."""
+    progress(number, quiz)
+    beside = explained(quiz.answers[number], f"shown_{number}")
+    text = tr("See the result") if quiz.current is None else tr("Next")
+    beside.button(text, key="quiz_next", on_click=go_on, type="primary", width="stretch")
+
+
+def explained(answer: Answer, place: str) -> DeltaGenerator:
+    """A picture beside what was answered, the label and the network's reading.
+
+    Returns:
+        The place below these words.
+    """
     question = answer.question
-    progress(number, of)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        picture(question, f"shown_{number}", with_heatmap=True)
+        shown(question, place, heatmap=True)
     with right:
-        said = tr(
+        yours = tr(
             "You said **{name}**, {sure} sure.", name=labels.class_name(answer.said), sure=labels.percent(answer.sure)
         )
         if answer.right:
-            st.success(f"{said} {tr('That is the label.')}", icon=":material/check_circle:")
+            st.success(f"{yours} {tr('That is the label.')}", icon=":material/check_circle:")
         else:
             label = tr("The label is **{name}**.", name=labels.class_name(question.label))
-            st.error(f"{said} {label}", icon=":material/cancel:")
+            st.error(f"{yours} {label}", icon=":material/cancel:")
         st.markdown(tr("**The network:** {reading}", reading=network_says(question)))
-        st.markdown(
-            tr(
-                "**Where:** you said *{yours}*; the heatmap is strongest *{its}*.",
-                yours=tr(answer.place),
-                its=tr(question.place),
+        if answer.place:
+            st.markdown(
+                tr(
+                    "**Where:** you said *{yours}*; the heatmap is strongest *{its}*.",
+                    yours=tr(answer.place),
+                    its=tr(question.place),
+                )
             )
-        )
-        more = current().current is not None
-        st.button(
-            tr("Next") if more else tr("See the result"),
-            key="quiz_next",
-            on_click=go_on,
-            width="stretch",
-        )
+        cases.note(question.sha256)
+    return right
 
 
 def go_on() -> None:
     st.session_state.pop("quiz_shown", None)
 
 
-def summary(answers: list[Answer]) -> None:
-    """What the answers say, and a way to take them home."""
-    result.show(answers)
+def summary(quiz: Quiz) -> None:
+    """What the answers say, a way to take them home, and the missed pictures once more."""
+    result.show(quiz.answers)
     with st.container(horizontal=True):
         st.download_button(
             tr("Answers (CSV)"),
-            lambda: score.table(answers),
+            lambda: score.table(quiz.answers),
             "answers.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
         )
         st.button(tr("New quiz"), key="quiz_new", icon=":material/refresh:", on_click=forget)
+    if quiz.missed:
+        st.header(tr("Look again at those you missed"), anchor=False)
+        numbers = {answer.question.sha256: number for number, answer in enumerate(quiz.answers, 1)}
+        missed = {answer.question.sha256: answer for answer in quiz.missed}
+        key = st.segmented_control(
+            tr("Question"),
+            list(missed),
+            default=next(iter(missed)),
+            required=True,
+            wrap=True,
+            format_func=lambda sha256: str(numbers[sha256]),
+            key="quiz_missed",
+        )
+        explained(missed[key], f"missed_{key[:16]}")
 
 
-def finish() -> None:
+def finish(quiz: Quiz) -> None:
     """End with the questions that were answered."""
-    quiz_here = current()
-    quiz_here.questions = quiz_here.questions[: len(quiz_here.answers)]
+    quiz.questions = quiz.questions[: len(quiz.answers)]
 
 
 def forget() -> None:
     """Begin anew."""
-    for key in ("quiz", "quiz_shown", "quiz_problems"):
+    if token := st.session_state.get("quiz_token"):
+        rounds.SHARED.drop(token)
+    st.query_params.pop(QUERY, None)
+    for key in ("quiz_token", "quiz_shown"):
         st.session_state.pop(key, None)
 
 
@@ -230,19 +201,19 @@ page.through_app()
 card = page.card_or_stop()
 with st.container(width=WIDTH):
     st.title(tr("Quiz"))
-    here = current()
-    shown = st.session_state.get("quiz_shown")
-    if not here.questions:
-        bring(card)
-    elif shown is not None:
-        problems_of(st.session_state.get("quiz_problems", []) if shown == 0 else [])
-        reveal(here.answers[shown], shown, len(here.questions))
-    elif here.current is not None:
-        problems_of(st.session_state.get("quiz_problems", []) if not here.answers else [])
-        ask(here.current, len(here.answers), len(here.questions), card.classes)
-        if here.answers:
-            st.button(tr("End here and see the result"), key="quiz_finish", on_click=finish)
+    quiz = current()
+    number = st.session_state.get("quiz_shown")
+    if not quiz.questions:
+        choose(card)
+    elif number is not None and number < len(quiz.answers):
+        gather.show_problems(quiz.problems if number == 0 else [])
+        reveal(quiz, number)
+    elif quiz.current is not None:
+        gather.show_problems([] if quiz.answers else quiz.problems)
+        ask(quiz, quiz.current, len(quiz.answers), card.classes)
+        if quiz.answers:
+            st.button(tr("End here and see the result"), key="quiz_finish", on_click=finish, args=(quiz,))
         else:
             st.button(tr("Give up this quiz"), key="quiz_stop", on_click=forget)
     else:
-        summary(here.answers)
+        summary(quiz)

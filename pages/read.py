@@ -9,6 +9,7 @@ from interface.core import labels, operating_point, page
 from interface.core.language import mark, tr
 from interface.core.session import MOST_ITEMS, Read, Refused
 from interface.core.settings import number
+from interface.gallery import cases
 from interface.read import tour
 
 # A raw DICOM radiograph of 3,000 by 3,000 pixels has 18.
@@ -112,6 +113,7 @@ def results() -> None:
     with st.container():
         item, other = choose({key: result.at(item, reader.bundle.card, point) for key, item in readings.items()})
     result.show(item, other, reader)
+    cases.note(item.reading.sha256)
 
 
 def first_visit() -> None:
@@ -198,4 +200,9 @@ if not acknowledged:
 page.bundle_or_stop()
 tour.show()
 uploader()
-results()
+if page.shelf().readings():
+    results()
+    cases.show_strip("read")
+else:
+    cases.show_strip("read")
+    results()

@@ -24,7 +24,7 @@ LAST_HEADINGS = {
     "batch": "Batch",
     "how_it_works": "Grad-CAM by hand",
     "prevalence": "Before and after",
-    "quiz": "Quiz",
+    "quiz": "With your pictures",
     "evidence": "Evidence",
     "data": "A picture to try",
     "card": "Licence",

@@ -33,3 +33,11 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
     if not done:
         raise ValueError(f"a picture of shape {picture.shape} can't be written as JPEG")
     return coded.tobytes()
+
+
+def grey(data: bytes) -> NDArray[np.uint8]:
+    """A grey picture that `jpeg` wrote, (H, W) uint8."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise ValueError(f"{len(data)} bytes are no JPEG picture")
+    return np.asarray(picture, np.uint8)

@@ -110,8 +110,31 @@ def show(panels: Sequence[Panel], shown: str, key: str = "viewer") -> None:
         shown: what they are of; another text puts zoom and window back.
         key: tells several viewers of a page apart.
     """
+    show_packed(pack(panels, shown), key)
+
+
+def pack(panels: Sequence[Panel], shown: str) -> str:
+    """What the browser gets of some pictures; to show the same ones to many visitors it is made once.
+
+    Args:
+        panels: as for `show`.
+        shown: as for `show`.
+
+    Returns:
+        For `show_packed`, in the language of the session.
+    """
     # As one string: for a list in it Streamlit would import pyarrow, 60 MB, to see whether it is a table.
-    _mount(key=key, data={"content": json.dumps(payload(panels, shown))})
+    return json.dumps(payload(panels, shown))
+
+
+def show_packed(content: str, key: str = "viewer") -> None:
+    """Show what `pack` made.
+
+    Args:
+        content: of `pack`.
+        key: as for `show`.
+    """
+    _mount(key=key, data={"content": content})
 
 
 def payload(panels: Sequence[Panel], shown: str) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import streamlit as st
 
@@ -47,10 +48,14 @@ def show(pictures: list[Picture]) -> None:
     """
     st.header(tr("Gallery"), anchor=False)
     st.markdown(tr(INTRODUCTION))
-    for first in range(0, len(pictures), 2):
-        for column, picture in zip(st.columns(2, gap="medium"), pictures[first : first + 2], strict=False):
-            with column.container(border=True, height="stretch"):
-                card(picture)
+    for credit, group in groupby(pictures, attrgetter("credit")):
+        of_one_source = list(group)
+        with st.expander(f"{labels.plain(credit)} ({len(of_one_source)})", key=f"gallery_{of_one_source[0].sha256}"):
+            for first in range(0, len(of_one_source), 2):
+                row = of_one_source[first : first + 2]
+                for column, picture in zip(st.columns(2, gap="medium"), row, strict=False):
+                    with column.container(border=True, height="stretch"):
+                        card(picture)
     st.caption(tr(MORE))
 
 
@@ -75,28 +80,28 @@ def card(picture: Picture) -> None:
 
 def load(picture: Picture) -> None:
     """Fetch a picture, put it on the shelf and go to the page Read; or a sentence."""
+    if read(picture):
+        st.switch_page("pages/read.py")
+
+
+def read(picture: Picture) -> bool:
+    """Fetch a picture, read it, put it on the shelf and choose it; where it can't be had, a sentence.
+
+    Returns:
+        Whether it is on the shelf.
+    """
     try:
         data = wait(store.SHARED.begin(picture))
     except Unfetched as error:
         values = {name: labels.plain(value) for name, value in error.values.items()}
         st.error(tr(error.sentence, **values), icon=":material/cloud_off:")
-        return
+        return False
     from interface.read import uploads
 
     key = f"gallery_{picture.sha256}"
     page.shelf().put(key, uploads.read(picture.name, lambda: data, page.reader_or_stop()))
     st.session_state.chosen = key
-    st.switch_page("pages/read.py")
-
-
-def labelled(pictures: list[Picture], classes: Sequence[str]) -> list[tuple[str, Picture]]:
-    """The pictures whose label is a class of the network, each behind the name of that class.
-
-    Args:
-        pictures: of the list.
-        classes: of the network.
-    """
-    return [(CLASSES[one.label], one) for one in pictures if CLASSES.get(one.label) in classes]
+    return True
 
 
 def wait(fetching: Fetching) -> bytes:

@@ -264,7 +264,7 @@ def test_a_batch_and_a_quiz_are_told_in_the_language(name: str, picture: Callabl
         archive.writestr("elsewhere/b.png", b"")
     app.switch_page("pages/quiz.py").run()
     app.file_uploader[0].set_value(("set.zip", packed.getvalue(), "application/zip")).run()
-    app.button(key="quiz_begin").click().run()
+    app.button(key="quiz_begin_files").click().run()
     assert not app.exception and not left_in_english(app, name)
 
 

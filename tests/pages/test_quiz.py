@@ -8,6 +8,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,13 @@ from interface.gallery import store
 from interface.gallery.store import Gallery
 from interface.quiz import rounds, score
 from interface.quiz.labels import read_labels
-from interface.quiz.rounds import Answer, Question
+from interface.quiz.rounds import Answer, Question, Quiz
 from model.reading.reader import Reader
+from tests.app_fixtures import PATIENCE
+from tests.conftest import ROOT
 from tests.hosts import LOCAL, Host
 
+NO_MAP = np.zeros((7, 7), np.float32)
 Make = Callable[[str, int], tuple[str, bytes, str]]
 
 
@@ -36,7 +40,7 @@ def question(label: str, network: str, score: float, *, aided: bool) -> Question
     scores = (
         {"normal": 1 - score, "covid19": score} if network == "covid19" else {"normal": score, "covid19": 1 - score}
     )
-    return Question("a.png", label, b"", b"", network, network, scores, "nowhere", aided)
+    return Question("a.png", "", label, b"", NO_MAP, network, network, scores, "nowhere", aided)
 
 
 def test_labels_come_from_a_table_or_a_folder_and_the_rest_is_named(reader: Reader, picture: Make) -> None:
@@ -50,13 +54,25 @@ def test_labels_come_from_a_table_or_a_folder_and_the_rest_is_named(reader: Read
         ("normal/bad.png", lambda: b"no picture"),
         ("other.csv", lambda: b"a,b\n1,2\n"),
     ]
-    made, problems = rounds.build(files, reader, seed=3)
+    made = rounds.build(files, reader, seed=3)
+    problems = made.problems
     assert {q.name: q.label for q in made.questions} == {"one.png": "covid19", "set/normal/two.png": "normal"}
     assert len(problems) == 3
     assert [sum(problem.startswith(name) for problem in problems) for name in ("normal/bad.png", "other.csv")] == [1, 1]
     assert any("Without a label" in problem and "three.png" in problem for problem in problems)
     assert {q.aided for q in made.questions} == {True, False}
-    assert all(q.picture[:2] == b"\xff\xd8" and q.overlay != q.picture for q in made.questions)
+    assert all(q.picture[:2] == b"\xff\xd8" and q.class_map.ndim == 2 for q in made.questions)
+    assert {q.sha256 for q in made.questions} == {
+        hashlib.sha256(content).hexdigest() for content in (data, picture("normal", 2)[1])
+    }
+
+
+def test_without_a_seed_the_order_is_the_files_and_nothing_is_shown_first(reader: Reader, picture: Make) -> None:
+    files = [(f"normal/{number}.png", partial(lambda n: picture("normal", n)[1], number)) for number in (4, 1, 3)]
+    made = rounds.build(files, reader, seed=None, most=2)
+    assert [q.name for q in made.questions] == ["normal/4.png", "normal/1.png"]
+    assert not any(q.aided for q in made.questions)
+    assert "at most; left out: normal/3.png" in made.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -75,12 +91,12 @@ def test_tables_of_labels_are_read_as_spreadsheets_write_them(data: bytes) -> No
 
 def test_what_a_teacher_forgot_is_said(reader: Reader, picture: Make) -> None:
     table = b"name,label\none.png,normal\n" + b"".join(b"missing%d.png,normal\n" % n for n in range(8))
-    made, problems = rounds.build([("labels.csv", lambda: table)], reader, seed=1)
-    assert not made.questions and len(problems) == 1 and "no picture" in problems[0]
+    made = rounds.build([("labels.csv", lambda: table)], reader, seed=1)
+    assert not made.questions and len(made.problems) == 1 and "no picture" in made.problems[0]
     files = [("labels.csv", lambda: table), ("one.png", lambda: picture("normal", 2)[1])]
-    made, problems = rounds.build(files, reader, seed=1)
+    made = rounds.build(files, reader, seed=1)
     assert len(made.questions) == 1
-    assert len(problems) == 1 and "missing0.png" in problems[0] and "and 3 more" in problems[0]
+    assert len(made.problems) == 1 and "missing0.png" in made.problems[0] and "and 3 more" in made.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +138,7 @@ def test_the_summary_tells_the_student_from_the_network_and_who_was_misled() -> 
 def test_the_table_runs_no_formula() -> None:
     answer = Answer(question("normal", "normal", 0.6, aided=True), "normal", 0.5, "nowhere")
     named = Answer(
-        Question("=cmd()", "normal", b"", b"", "normal", "normal", {"normal": 1.0}, "nowhere", False),
+        Question("=cmd()", "", "normal", b"", NO_MAP, "normal", "normal", {"normal": 1.0}, "nowhere"),
         "normal",
         1.0,
         "nowhere",
@@ -131,16 +147,29 @@ def test_the_table_runs_no_formula() -> None:
     assert rows[0]["network_first"] == "True" and rows[1]["name"].startswith("'=")
 
 
-def test_a_quiz_can_end_early_with_its_result(app: AppTest, picture: Make) -> None:
+def begin(app: AppTest, *files: tuple[str, bytes]) -> None:
+    """Upload a ZIP of these files on the page Quiz and begin."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for number in range(3):
-            archive.writestr(f"normal/{number}.png", picture("normal", number)[1])
+        for name, content in files:
+            archive.writestr(name, content)
     app.switch_page("pages/quiz.py").run()
     app.file_uploader[0].set_value(("set.zip", packed.getvalue(), "application/zip")).run()
-    app.button(key="quiz_begin").click().run()
-    app.radio[0].set_value("normal")
+    app.button(key="quiz_begin_files").click().run()
+    assert not app.exception
+
+
+def reply(app: AppTest, name: str, sure: float | None) -> None:
+    """Choose a class and how sure, and press Answer."""
+    app.radio[0].set_value(name)
+    if sure is not None:
+        next(group for group in app.button_group if group.label == "How sure are you?").set_value(sure)
     next(button for button in app.button if button.label == "Answer").click().run()
+
+
+def test_a_quiz_can_end_early_with_its_result(app: AppTest, picture: Make) -> None:
+    begin(app, *((f"normal/{number}.png", picture("normal", number)[1]) for number in range(3)))
+    reply(app, "normal", 0.7)
     app.button(key="quiz_next").click().run()
     app.button(key="quiz_finish").click().run()
     assert not app.exception
@@ -148,53 +177,87 @@ def test_a_quiz_can_end_early_with_its_result(app: AppTest, picture: Make) -> No
 
 
 def test_a_whole_quiz_on_the_page(app: AppTest, picture: Make) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("covid19/a.png", picture("covid19", 1)[1])
-        archive.writestr("normal/b.png", picture("normal", 2)[1])
-    app.switch_page("pages/quiz.py").run()
-    app.file_uploader[0].set_value(("set.zip", packed.getvalue(), "application/zip")).run()
-    app.button(key="quiz_begin").click().run()
-    assert not app.exception and not app.warning
+    begin(app, ("covid19/a.png", picture("covid19", 1)[1]), ("normal/b.png", picture("normal", 2)[1]))
+    assert not app.warning
     for _ in range(2):
-        submit = next(button for button in app.button if button.label == "Answer")
-        submit.click().run()
-        assert "Choose what you see" in app.error[0].value
-        app.radio[0].set_value("covid19")
+        assert app.radio[0].value is None and not any(group.value for group in app.button_group[:2])
+        assert not any(toggle.value for toggle in app.toggle), "the heatmap must not be there before it is asked for"
         next(button for button in app.button if button.label == "Answer").click().run()
+        assert "Choose what you see" in app.error[0].value
+        reply(app, "covid19", 0.85)
         verdict = [*app.success, *app.error]
-        assert len(verdict) == 1 and "You said" in verdict[0].value
-        assert any("the heatmap is strongest" in text.value for text in app.markdown)
+        assert len(verdict) == 1 and "You said" in verdict[0].value and "85" in verdict[0].value
         app.button(key="quiz_next").click().run()
     assert not app.exception
     assert app.metric[0].value == "1 of 2 (50\u202f%)"
+    assert app.header[-1].value == "Look again at those you missed"
+    assert "The label is **Normal**" in app.error[0].value
     app.button(key="quiz_new").click().run()
-    assert app.file_uploader
+    assert app.file_uploader and "quiz" not in app.query_params
 
 
-def test_a_quiz_of_public_pictures_asks_those_that_can_be_had(
+def test_a_reload_finds_the_round_and_a_round_that_is_over_says_so(
+    app: AppTest, picture: Make, small_bundle: Path
+) -> None:
+    begin(app, *((f"normal/{number}.png", picture("normal", number)[1]) for number in range(2)))
+    reply(app, "normal", 0.5)
+    token = app.query_params["quiz"]
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
+    again.query_params["quiz"] = token
+    again.switch_page("pages/quiz.py").run()
+    assert not again.exception
+    assert len(rounds.SHARED.get(token).answers) == 1  # type: ignore[union-attr]
+    assert any(button.label == "Answer" for button in again.button), "the second question"
+    rounds.SHARED.drop(token)
+    again.run()
+    assert "That round is over" in again.warning[0].value and again.file_uploader
+
+
+def test_an_answer_that_comes_twice_counts_once() -> None:
+    questions = [question("normal", "normal", 0.9, aided=False) for _ in range(2)]
+    quiz = Quiz(questions)
+    for _ in range(2):
+        quiz.answer(Answer(questions[0], "normal", 0.7))
+    assert len(quiz.answers) == 1 and quiz.current is questions[1]
+
+
+def test_a_quiz_of_cases_asks_those_that_can_be_had(
     app: AppTest, picture: Make, host: Host, straight: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = []
-    for number, label in enumerate(("covid19", "report_normal", "report_pneumonia", "none", "covid19")):
+    for number, label in enumerate(("covid19", "report_normal", "report_pneumonia", "none", "covid19", "covid19")):
         data = picture("normal", number)[1]
         host.files[f"{number}.png"] = data
-        # The last one is not what was pinned.
-        digest = hashlib.sha256(data if number < 4 else b"").hexdigest()
+        # The fifth is not what was pinned.
+        digest = hashlib.sha256(b"" if number == 4 else data).hexdigest()
         url = f"{host.address}/{number}.png"
-        entry = replace(store.listed()[0], title=f"P{number}", url=url, sha256=digest, bytes=len(data), label=label)
+        entry = replace(store.listed()[0], title=f"P {number}", url=url, sha256=digest, bytes=len(data), label=label)
         listed.append(entry)
     monkeypatch.setattr(store, "listed", lambda: listed)
     monkeypatch.setattr(store, "SHARED", Gallery(replace(LOCAL, silence=20)))
+    app.query_params["case"] = "0,1,unknown,2,3,4"
     app.switch_page("pages/quiz.py").run()
-    public = app.button(key="quiz_public")
-    assert public.label == "Begin with public radiographs (4)"
-    public.click().run()
+    assert not host.asked, "nothing is fetched before a click"
+    app.button(key="quiz_begin_cases").click().run()
     assert not app.exception
-    made = app.session_state.quiz
+    made = rounds.SHARED.get(app.query_params["quiz"])
+    assert made is not None
     assert {q.name: q.label for q in made.questions} == {
         "covid19/0.png": "covid19",
         "normal/1.png": "normal",
         "other/2.png": "other",
     }
-    assert "P4: What 127.0.0.1 sent is not the file" in app.warning[0].value.replace("\\", "")
+    assert "P 4: What 127.0.0.1 sent is not the file" in app.warning[0].value.replace("\\", "")
+
+
+def test_without_a_network_the_round_of_cases_gives_one_sentence(
+    app: AppTest, host: Host, straight: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = [replace(one, url=f"{host.address}/gone") for one in store.listed()]
+    monkeypatch.setattr(store, "listed", lambda: gone)
+    monkeypatch.setattr(store, "SHARED", Gallery(LOCAL))
+    app.switch_page("pages/quiz.py").run()
+    app.button(key="quiz_begin_cases").click().run()
+    assert not app.exception
+    (warning,) = app.warning
+    assert warning.value.count("did not give the file out") == 1 and app.file_uploader
