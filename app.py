@@ -29,6 +29,7 @@ page = st.navigation(
         st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
         st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
         st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
+        st.Page("pages/classroom.py", title=tr("Classroom"), icon=":material/co_present:"),
         st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
         st.Page("pages/data.py", title=tr("Data"), icon=":material/database:"),
         st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),

@@ -64,6 +64,7 @@ def choose(card: Card) -> None:
     begin(gather.from_cases("quiz", card, rounds.MOST_QUESTIONS, tr("Begin with the cases"), mixed=True))
     st.subheader(tr("With your pictures"), anchor=False)
     begin(gather.from_files("quiz", card, rounds.MOST_QUESTIONS, tr("Begin"), mixed=True))
+    st.page_link("pages/classroom.py", label=tr("With a whole class: the classroom"), icon=":material/co_present:")
 
 
 def ask(quiz: Quiz, question: Question, number: int, classes: Sequence[str]) -> None:

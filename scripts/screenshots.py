@@ -25,6 +25,7 @@ LAST_HEADINGS = {
     "how_it_works": "Grad-CAM by hand",
     "prevalence": "Before and after",
     "quiz": "With your pictures",
+    "classroom": "With your pictures",
     "evidence": "Evidence",
     "data": "A picture to try",
     "card": "Licence",

@@ -196,7 +196,7 @@ def test_the_viewer_has_no_label_without_a_translation() -> None:
 
 
 @pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.parametrize("page", ["read", "batch", "prevalence", "quiz", "data", "about"])
+@pytest.mark.parametrize("page", ["read", "batch", "prevalence", "quiz", "classroom", "data", "about"])
 def test_pages_are_drawn_without_a_word_of_english(name: str, page: str) -> None:
     app = visit(f"{name}-XX")
     app.switch_page(f"pages/{page}.py").run()
