@@ -121,7 +121,7 @@ def _gradients(
     if weights and weights.suffix == ".keras":
         keras_model = keras.saving.load_model(weights)
     else:
-        arch = card.raw["architecture"]["name"]
+        arch = card.architecture.name
         keras_model = network.build(arch, classes=len(card.classes), image_size=card.size)
         if weights:
             keras_model.load_weights(weights)

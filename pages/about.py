@@ -96,7 +96,7 @@ with st.container(width=WIDTH):
     st.markdown(
         tr("The code is under the Apache License 2.0. The network's weights have a licence of their own:")
         + " "
-        + labels.stated(card.raw.get("licence", {}).get("weights"))
+        + labels.stated(card.licence.weights)
     )
     st.header(tr("How to cite"), anchor=False)
     st.markdown(tr("With the version, because figures belong to one network:"))

@@ -173,7 +173,7 @@ def downloads(here: rows.Batch, card: Card) -> None:
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            tr("All with heatmaps (ZIP)"), lambda: rows.archive(here.rows, card.classes, card.raw), "readings.zip",
+            tr("All with heatmaps (ZIP)"), lambda: rows.archive(here.rows, card.classes, card.json), "readings.zip",
             "application/zip", icon=":material/folder_zip:", on_click="ignore",
         )  # fmt: skip
         st.button(tr("Forget all"), on_click=forget, icon=":material/delete:", key="batch_forget")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from interface.components import charts, tables
 from interface.core import labels, language, page
 from interface.core.language import tr
-from model.reading.card import Card
+from model.reading.card import Card, Figure
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ROLES = {
     "internal": ("Internal", "Pictures of the same sources as the training, but of other patients."),
@@ -24,7 +27,6 @@ WIDTH = 960
 
 def summary(card: Card) -> None:
     """What the network is for and what it cannot do, in the language of the session."""
-    raw = card.raw
     st.title(tr("Model card"))
     st.markdown(
         tr(
@@ -33,7 +35,7 @@ def summary(card: Card) -> None:
             "about a patient may rest on it. It reads the radiographs of other hospitals worse than those that it "
             "learned from; the figures below say by how much.",
             bundle=f"**{labels.plain(card.title)}**",
-            date=labels.stated(str(raw.get("created") or "")[:10]),
+            date=labels.stated(card.created[:10]),
         )
         + f" {tr(labels.NOT_A_DEVICE)}"
     )
@@ -42,26 +44,23 @@ def summary(card: Card) -> None:
         "Everything below is read from the file `card.json` that is shipped with the network; this page adds nothing "
         "and leaves nothing out."
     )
-    st.info(labels.stated(raw.get("intended_use")), icon=":material/info:")
+    st.info(labels.stated(card.intended_use), icon=":material/info:")
     st.header("Limits")
-    st.markdown("\n".join(f"- {labels.plain(limit)}" for limit in raw.get("limits", [])) or labels.NOT_STATED)
+    st.markdown("\n".join(f"- {labels.plain(limit)}" for limit in card.limits) or labels.NOT_STATED)
 
 
 def figures(card: Card) -> None:
     st.header("Measured figures")
-    rows: list[dict[str, Any]] = card.raw.get("figures") or []
-    if not rows:
+    if not card.figures:
         st.markdown("None was measured for this bundle: treat its scores as a demonstration.")
         return
     st.markdown(
         "Value with 95 % interval, and how many pictures it rests on. Internal and external figures stand one below "
         "the other: the gap between them is what a new hospital should expect."
     )
-    areas = [row for row in rows if row.get("metric") == "AUC"]
+    areas = [figure for figure in card.figures if figure.metric == "AUC"]
     if areas:
-        shown = [
-            row | {"what": labels.named(row.get("what", ""), card.classes), "set": row.get("set")} for row in areas
-        ]
+        shown = [asdict(figure) | {"what": labels.named(figure.what, card.classes)} for figure in areas]
         st.echarts_chart(
             charts.intervals(shown, 0.5),
             height=90 + 56 * len(areas),
@@ -70,39 +69,38 @@ def figures(card: Card) -> None:
             + "; ".join(f"{row['what']}, {row['set']}: {labels.interval(row)}" for row in shown),
         )
         st.caption("Area under the ROC curve (AUC): 1 is perfect, 0.5 is chance.")
-    for role in dict.fromkeys([*ROLES, *(row.get("role", "") for row in rows)]):
-        own = [row for row in rows if row.get("role", "") == role]
-        if own:
+    for role in dict.fromkeys([*ROLES, *(figure.role for figure in card.figures)]):
+        of_role = [figure for figure in card.figures if figure.role == role]
+        if of_role:
             title, what = ROLES.get(role, (labels.stated(role), ""))
-            with st.expander(f"{title}: {len(own)} figures"):
+            with st.expander(f"{title}: {len(of_role)} figures"):
                 st.caption(what)
-                st.markdown(figure_table(own, card))
+                st.markdown(figure_table(of_role, card))
 
 
-def figure_table(rows: list[dict[str, Any]], card: Card) -> str:
+def figure_table(figures: list[Figure], card: Card) -> str:
     """Three columns, so that a phone can show them."""
     cells = [
         [
-            f"{labels.plain(labels.label(str(row.get('metric'))))}: "
-            f"{labels.plain(labels.named(row.get('what', ''), card.classes))}; {labels.stated(row.get('set'))}",
-            labels.interval(row),
-            of_these(row),
+            f"{labels.plain(labels.label(figure.metric))}: "
+            f"{labels.plain(labels.named(figure.what, card.classes))}; {labels.stated(figure.set)}",
+            labels.interval(figure),
+            of_these(figure),
         ]
-        for row in rows
+        for figure in figures
     ]
     return labels.table(["Figure", "Value (95 %)", "Pictures"], cells, (1, 2))
 
 
-def of_these(row: dict[str, Any]) -> str:
+def of_these(figure: Figure) -> str:
     """How many pictures, and how many of them are positive where both kinds are in it."""
-    n, positives = row.get("n"), row.get("positives")
+    n, positives = figure.n, figure.positives
     return (
         labels.number(n) if positives in (None, 0, n) else f"{labels.number(n)} ({labels.number(positives)} positive)"
     )
 
 
 def decisions(card: Card) -> None:
-    raw = card.raw
     st.header("From score to decision")
     st.markdown(
         f"The score of {labels.class_name(card.positive)} is compared with a threshold. There are several, because "
@@ -123,20 +121,18 @@ def decisions(card: Card) -> None:
             f"- {labels.plain(labels.label(p.name))}: {labels.stated(p.how)}" for p in card.points.values() if p.how
         )
     )
-    uncertain, calibration = raw.get("uncertain", {}), raw.get("calibration", {})
     st.markdown(
-        f"**Uncertain** is a reading nearer than {labels.number(card.margin)} {labels.stated(uncertain.get('unit'))} "
+        f"**Uncertain** is a reading nearer than {labels.number(card.margin)} {labels.stated(card.uncertain.unit)} "
         "to a decision boundary."
     )
-    st.markdown(listing({k: v for k, v in uncertain.items() if k not in ("margin", "unit")}))
+    st.markdown(listing(facts(card.uncertain, "margin", "unit")))
     st.markdown("**Calibration** turns logits into scores that should come true: 0.7 in 7 of 10 such pictures.")
-    st.markdown(listing(calibration))
+    st.markdown(listing(facts(card.calibration)))
 
 
 def checks(card: Card) -> None:
     """What the input check refuses, and how well the lungs are found; both measured on pictures held out for it."""
-    screening, lungs = card.raw.get("screening"), card.raw.get("lungs")
-    if screening:
+    if card.screening:
         st.header("What is refused")
         st.markdown(
             "Before a reading the features of the same network tell what the picture is. Of pictures that the check "
@@ -144,21 +140,21 @@ def checks(card: Card) -> None:
         )
         rows = [
             [
-                f"{labels.plain(labels.label(row['group']))}"
-                + ("" if row["kind"] in ("frontal", row["group"]) else f", {labels.plain(labels.label(row['kind']))}"),
-                f"{row['refused'] / row['pictures']:.1%}",
-                labels.number(row["pictures"]),
+                f"{labels.plain(labels.label(test.group))}"
+                + ("" if test.kind in ("frontal", test.group) else f", {labels.plain(labels.label(test.kind))}"),
+                f"{test.refused / test.pictures:.1%}",
+                labels.number(test.pictures),
             ]
-            for row in sorted(screening.get("tested", []), key=lambda row: row["kind"] != "frontal")
+            for test in sorted(card.screening.tested, key=lambda test: test.kind != "frontal")
         ]
-        frontal = [row for row in screening.get("tested", []) if row["kind"] == "frontal"]
+        frontal = [test for test in card.screening.tested if test.kind == "frontal"]
         with st.expander(f"{len(rows)} kinds of images"):
             st.markdown(labels.table(["Images of", "Refused", "Images"], rows, (1, 2)))
             st.caption(f"The first {len(frontal)} rows are frontal chest radiographs by source, which should be read.")
-    if lungs:
+    if card.lungs:
         st.header("Where the lungs are")
-        st.markdown(listing({key: value for key, value in lungs.items() if key != "sha256"}))
-    if side := card.raw.get("side"):
+        st.markdown(listing(facts(card.lungs, "sha256")))
+    if card.side:
         st.header("Mirrored pictures")
         st.markdown(
             "A small network looks where the heart lies. It has to be sure, so it misses some. Of pictures that it "
@@ -166,12 +162,12 @@ def checks(card: Card) -> None:
         )
         rows = [
             [
-                labels.plain(labels.label(row["source"])),
-                f"{row['wrongly'] / row['n']:.1%}",
-                f"{row['found'] / row['n']:.1%}",
-                labels.number(row["n"]),
+                labels.plain(labels.label(test.source)),
+                f"{test.wrongly / test.n:.1%}",
+                f"{test.found / test.n:.1%}",
+                labels.number(test.n),
             ]
-            for row in side.get("tested", [])
+            for test in card.side.tested
         ]
         heads = ["Pictures of", "Called mirrored, but are not", "Mirror images found", "Pictures"]
         st.markdown(labels.table(heads, rows, (1, 2, 3)))
@@ -179,20 +175,20 @@ def checks(card: Card) -> None:
 
 def data(card: Card) -> None:
     st.header("Training data")
-    training = card.raw.get("training", {})
+    training = card.training
     sources = [
         [
-            f"**{labels.plain(source.get('source', ''))}**, {labels.stated(source.get('role'))}",
-            f"{counts(source.get('pictures'))}. By split: {counts(source.get('split')).lower()}.",
-            labels.stated(source.get("licence")),
+            f"**{labels.plain(source.source)}**, {labels.stated(source.role)}",
+            f"{counts(source.pictures)}. By split: {counts(source.split).lower()}.",
+            labels.stated(source.licence),
         ]
-        for source in training.get("sources", [])
+        for source in training.sources
     ]
     with st.expander(f"{len(sources)} sources"):
         st.markdown(labels.table(["Source", "Images", "Licence"], sources) if sources else labels.NOT_STATED)
     st.subheader("Starting weights")
-    st.markdown(listing(training.get("starting_weights", {})))
-    history = training.get("history") or []
+    st.markdown(listing(training.starting_weights))
+    history = training.history
     if history:
         st.subheader("Training run")
         last = history[-1]
@@ -207,31 +203,30 @@ def data(card: Card) -> None:
             keys = list(dict.fromkeys(key for row in history for key in row))
             cells = [[flat(row.get(key)) for key in keys] for row in history]
             tables.show(labels.table([labels.plain(labels.label(key)) for key in keys], cells))
-            st.markdown(listing(training.get("settings", {})))
+            st.markdown(listing(training.settings))
 
 
 def network(card: Card) -> None:
-    raw = card.raw
     st.header("Network and file")
     st.markdown(
         listing(
-            raw.get("architecture", {})
+            facts(card.architecture)
             | {"classes": ", ".join(labels.class_name(name) for name in card.classes)}
             | {"input": f"{card.size} by {card.size} pixels, grey 0 to 255"}
-            | {"git commit": raw.get("git_commit"), "SHA-256 of model.tflite": card.sha256}
+            | {"git commit": card.git_commit, "SHA-256 of model.tflite": card.sha256}
         )
     )
-    export = raw.get("export", {})
+    export = card.export
     if export:
         st.subheader("Is the file what was trained?")
         st.markdown(listing({k: v for k, v in export.items() if k != "gradcam"}))
         st.markdown("Its heatmaps against Grad-CAM computed by gradients:")
         st.markdown(listing(export.get("gradcam", {})))
     st.header("Licence")
-    st.markdown(listing(raw.get("licence", {})))
+    st.markdown(listing(facts(card.licence)))
     st.download_button(
         "The whole card (JSON)",
-        json.dumps(raw, indent=1, ensure_ascii=False),
+        card.json,
         "card.json",
         "application/json",
         icon=":material/download:",
@@ -239,15 +234,21 @@ def network(card: Card) -> None:
     )
 
 
-def counts(found: dict[str, Any] | None) -> str:
+def counts(numbers: dict[str, int]) -> str:
     """Numbers by name, such as "Normal 120, Other lung disease 80"."""
-    pairs = (found or {}).items()
+    pairs = numbers.items()
     return ", ".join(f"{labels.plain(labels.class_name(key))} {labels.number(value)}" for key, value in pairs) or "none"
 
 
-def listing(found: dict[str, Any]) -> str:
+def facts(part: DataclassInstance | None, *without: str) -> dict[str, Any]:
+    """The fields of a part of the card that have a value, for `listing`."""
+    fields = asdict(part) if part else {}
+    return {key: value for key, value in fields.items() if key not in without and value not in (None, "")}
+
+
+def listing(values: dict[str, Any]) -> str:
     """Keys and values as a list; nothing is left out."""
-    lines = [f"- {labels.plain(labels.label(key))}: {flat(value)}" for key, value in found.items()]
+    lines = [f"- {labels.plain(labels.label(key))}: {flat(value)}" for key, value in values.items()]
     return "\n".join(lines) or labels.NOT_STATED
 
 
@@ -264,10 +265,10 @@ def flat(value: Any) -> str:
 
 page.through_app()
 with st.container(width=WIDTH):
-    found = page.reader_or_stop().bundle.card
-    summary(found)
-    figures(found)
-    decisions(found)
-    checks(found)
-    data(found)
-    network(found)
+    loaded = page.card_or_stop()
+    summary(loaded)
+    figures(loaded)
+    decisions(loaded)
+    checks(loaded)
+    data(loaded)
+    network(loaded)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from interface.core import labels, page
 from interface.core.language import mark, tr
 from interface.evidence import datasets, document
 from interface.gallery import cards, store
-from model.reading.card import Card
+from model.reading.card import Card, Source
 
 WIDTH = 960
 ROLES = {
@@ -56,50 +54,48 @@ OWN = mark(
 )
 
 
-def overview(card: Card, used: list[dict[str, Any]]) -> None:
+def overview(card: Card, used: list[Source]) -> None:
     """How many pictures of each class each source has."""
     st.header(tr("At a glance"), anchor=False)
     rows = [
         [
             # As the card and the evidence call it, which is short enough for a phone.
-            labels.plain(source.get("source", "")),
-            *(labels.number((source.get("pictures") or {}).get(one, 0)) for one in card.classes),
+            labels.plain(source.source),
+            *(labels.number(source.pictures.get(name, 0)) for name in card.classes),
         ]
         for source in used
     ]
-    heads = [tr("Set of pictures"), *(labels.class_name(one) for one in card.classes)]
+    heads = [tr("Set of pictures"), *(labels.class_name(name) for name in card.classes)]
     # In a row that scrolls, because in some languages the heads are wider than a phone.
     with st.container(horizontal=True, wrap=False):
         st.markdown(labels.table(heads, rows, tuple(range(1, len(heads)))))
-    learned = ", ".join(labels.plain(source.get("source", "")) for source in used if datasets.is_learned_from(source))
+    learned = ", ".join(labels.plain(source.source) for source in used if datasets.is_learned_from(source))
     st.caption(tr("Pictures by class, as counted in the card. The network learned from: {names}.", names=learned))
 
 
-def collection(source: dict[str, Any]) -> None:
+def collection(source: Source) -> None:
     """One source: who is in it, what its labels are, under which licence, and where to get it."""
-    known = datasets.COLLECTIONS.get(str(source.get("source")))
+    known = datasets.COLLECTIONS.get(source.source)
     with st.container(border=True):
         st.subheader(labels.plain(title(source)), anchor=False)
         lines = [f"**{tr('Used for')}**: {role(source)}"]
         if known:
             lines += [f"**{tr('Origin')}**: {tr(known.people)}", f"**{tr('Labels')}**: {tr(known.labels)}"]
-        lines.append(f"**{tr('Licence')}**: {labels.stated(source.get('licence'))}")
+        lines.append(f"**{tr('Licence')}**: {labels.stated(source.licence)}")
         if known:
             lines.append(f"**{tr('How to get it')}**: {tr(known.way)} [{labels.plain(known.page)}]({known.page})")
         st.markdown("\n".join(f"- {line}" for line in lines))
 
 
-def title(source: dict[str, Any]) -> str:
+def title(source: Source) -> str:
     """What the card calls a source, and what its makers do where this app knows them."""
-    key = str(source.get("source", ""))
-    known = datasets.COLLECTIONS.get(key)
-    return f"{key}: {known.name}" if known else key
+    known = datasets.COLLECTIONS.get(source.source)
+    return f"{source.source}: {known.name}" if known else source.source
 
 
-def role(source: dict[str, Any]) -> str:
+def role(source: Source) -> str:
     """What a source was used for."""
-    stated = str(source.get("role") or "")
-    return tr(ROLES[stated]) if stated in ROLES else labels.stated(stated)
+    return tr(ROLES[source.role]) if source.role in ROLES else labels.stated(source.role)
 
 
 def biases(card: Card) -> None:
@@ -135,7 +131,7 @@ def to_try() -> None:
 
 page.through_app()
 card = page.card_or_stop()
-used = datasets.learned_first(card.raw.get("training", {}).get("sources") or [])
+used = datasets.learned_first(card.training.sources)
 with st.container(width=WIDTH):
     st.title(tr("Data"))
     st.markdown(
@@ -150,12 +146,12 @@ with st.container(width=WIDTH):
         st.header(tr("The collections"), anchor=False)
         for source in used:
             collection(source)
-        if lungs := (card.raw.get("lungs") or {}).get("trained_on"):
+        if lungs := card.lungs and card.lungs.trained_on:
             st.markdown(tr("The small network that finds the lungs learned from: {what}.", what=labels.plain(lungs)))
     else:
         st.info(tr("The card of this network does not say what it learned from."), icon=":material/info:")
     # What is known is known of these; whoever trains on pictures of their own knows theirs.
-    if any(str(source.get("source")) in datasets.COLLECTIONS for source in used):
+    if any(source.source in datasets.COLLECTIONS for source in used):
         biases(card)
     cards.show(store.listed())
     to_try()

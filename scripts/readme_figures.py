@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from model.reading.card import DEFAULT_BUNDLE
+from model.reading.card import DEFAULT_BUNDLE, Card, read_card
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- figures: written by scripts/readme_figures.py -->", "<!-- end of figures -->"
 
 
-def table(card: dict[str, Any]) -> str:
+def table(card: Card) -> str:
     """The card's figures as a Markdown table, those of sources that were never trained on first."""
     lines = ["| Pictures | What | Figure (95 % interval) | n |", "| --- | --- | --- | --- |"]
     for role in ("external", "internal"):
         lines += [
-            f"| {f['set']} | {f['metric']}: {f['what']} "
-            f"| {f['value']:.2f} ({f['low']:.2f} to {f['high']:.2f}) | {f['n']} |"
-            for f in card["figures"]
-            if f["role"] == role
+            f"| {f.set} | {f.metric}: {f.what} | {f.value:.2f} ({f.low:.2f} to {f.high:.2f}) | {f.n} |"
+            for f in card.figures
+            if f.role == role
         ]
     return "\n".join(lines)
 
 
-def with_table(text: str, card: dict[str, Any]) -> str:
+def with_table(text: str, card: Card) -> str:
     """The README's text with the table between its two markers."""
     before, rest = text.split(START)
     return f"{before}{START}\n{table(card)}\n{END}{rest.split(END)[1]}"
@@ -33,8 +30,8 @@ def with_table(text: str, card: dict[str, Any]) -> str:
 
 def main() -> None:
     """Bring the README up to date."""
-    card = json.loads((DEFAULT_BUNDLE / "card.json").read_text(encoding="utf-8"))
-    README.write_text(with_table(README.read_text(encoding="utf-8"), card), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    README.write_text(with_table(text, read_card(DEFAULT_BUNDLE)), encoding="utf-8")
 
 
 if __name__ == "__main__":

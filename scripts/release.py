@@ -60,7 +60,7 @@ def evidence(root: Path, bundle: Path) -> Iterator[str]:
     """What is published was measured on this bundle."""
     card = read_card(bundle)
     text = _text(root, "README.md")
-    if readme_figures.with_table(text, card.raw) != text:
+    if readme_figures.with_table(text, card) != text:
         yield "The figures in README.md are not the card's: run python -m scripts.readme_figures."
     path = root / "docs" / "evidence" / "evidence.json"
     if not path.exists():
@@ -76,7 +76,7 @@ def evidence(root: Path, bundle: Path) -> Iterator[str]:
     # Imported here: it brings the training's packages along.
     from model.evaluation.run import pages
 
-    for page, content in pages(root, card.raw).items():
+    for page, content in pages(root, card).items():
         if not page.exists() or page.read_text(encoding="utf-8") != content:
             yield f"{page.relative_to(root)} is not what the evidence says: run make evidence."
 

@@ -187,5 +187,5 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def test_readme_shows_the_figures_of_the_shipped_card() -> None:
     text = read("README.md")
-    assert readme_figures.with_table(text, read_card(DEFAULT_BUNDLE).raw) == text
+    assert readme_figures.with_table(text, read_card(DEFAULT_BUNDLE)) == text
     assert text.count("(never trained on)") >= 3

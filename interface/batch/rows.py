@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import time
 import zipfile
 from collections import deque
@@ -136,14 +135,14 @@ def table(rows: Iterable[Row], classes: tuple[str, ...]) -> str:
     return text.getvalue()
 
 
-def archive(rows: Iterable[Row], classes: tuple[str, ...], card: dict[str, Any]) -> bytes:
-    """CSV, JSON lines, the heatmaps and the card in one ZIP."""
+def archive(rows: Iterable[Row], classes: tuple[str, ...], card: str) -> bytes:
+    """CSV, JSON lines, the heatmaps and the text of card.json in one ZIP."""
     rows = list(rows)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("readings.csv", table(rows, classes))
         packed.writestr("readings.jsonl", json_lines(rows))
-        packed.writestr("card.json", json.dumps(card, indent=1, ensure_ascii=False))
+        packed.writestr("card.json", card)
         for number, row in enumerate(rows, 1):
             if row.tile:
                 stem = PurePath(row.name.replace("\\", "/")).stem or "radiograph"

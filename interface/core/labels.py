@@ -8,6 +8,7 @@ from typing import Any
 
 from interface.core.language import mark, tr
 from model.reading import names
+from model.reading.card import Estimate
 
 NOT_A_DEVICE = mark("For research and education, not a medical device.")
 STATES = {"uncertain": mark("uncertain"), "refused": mark("not read")}
@@ -96,11 +97,12 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
 
 
-def interval(figure: dict[str, Any] | None, digits: int = 3) -> str:
-    """A figure with its 95 % interval, such as "0.912 (0.890 to 0.931)"."""
-    if not isinstance(figure, dict):
+def interval(figure: Estimate | dict[str, Any] | None, digits: int = 3) -> str:
+    """A figure of a card or of evidence.json with its 95 % interval, such as "0.912 (0.890 to 0.931)"."""
+    if figure is None:
         return NOT_STATED
-    value, low, high = (number(figure.get(key), digits) for key in ("value", "low", "high"))
+    fields = figure if isinstance(figure, dict) else vars(figure)
+    value, low, high = (number(fields.get(key), digits) for key in ("value", "low", "high"))
     return value if NOT_STATED in (low, high) else f"{value} ({low} to {high})"
 
 

@@ -79,8 +79,8 @@ def meaning(point: OperatingPoint) -> str:
     """How a point was chosen and what was measured at it, as Markdown."""
     found = []
     for name, figure in ((tr("sensitivity"), point.sensitivity), (tr("specificity"), point.specificity)):
-        if figure is not None and "value" in figure:
-            found.append(f"{name} {labels.number(figure['value'], 2)}")
+        if figure is not None:
+            found.append(f"{name} {labels.number(figure.value, 2)}")
     measured = tr("; on the validation pictures: {figures}", figures=", ".join(found)) if found else ""
     how = tr(names.point_choice(point.name, point.how))
     return f"{labels.label(labels.stated(how, tr('No reason is stated')))}{measured}."

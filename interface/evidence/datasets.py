@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interface.core.language import mark
+from model.reading.card import Source
 
 
 @dataclass(frozen=True)
@@ -159,12 +160,12 @@ COLLECTIONS = {
 }
 
 
-def is_learned_from(source: dict[str, Any]) -> bool:
+def is_learned_from(source: Source) -> bool:
     """Whether the network was trained on one of its card's sources."""
-    return bool((source.get("split") or {}).get("train"))
+    return bool(source.split.get("train"))
 
 
-def learned_first(sources: Collection[dict[str, Any]]) -> list[dict[str, Any]]:
+def learned_first(sources: Collection[Source]) -> list[Source]:
     """A card's sources, those before the others that the network was trained on."""
     return sorted(sources, key=lambda source: not is_learned_from(source))
 

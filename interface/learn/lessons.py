@@ -35,7 +35,7 @@ def inside() -> None:
     if item is None:
         return
     card = page.reader_or_stop().bundle.card
-    kind = card.raw.get("architecture", {}).get("name")
+    kind = card.architecture.name
     network = architecture.describe(kind, card.size) if kind in architecture.BLOCKS else None
     try:
         by_stage = stages.look(item.seen, card)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from interface.components.charts import BLUE, GREEN, GREY, ORANGE, Option
 from interface.core.language import mark, tr
@@ -65,22 +64,21 @@ def measured(card: Card) -> list[Preset]:
     The worst has the least sum of sensitivity and specificity (Youden 1950). Shares of fewer than `FEWEST` images are
     left out: all of six images is no specificity of 100 %.
     """
-    rows: list[dict[str, Any]] = card.raw.get("figures") or []
-    sensitivities = {row["source"]: row for row in rows if row.get("metric") == "sensitivity"}
+    sensitivities = {figure.source: figure for figure in card.figures if figure.metric == "sensitivity"}
     pairs = [
-        (sensitivities[row["source"]], row)
-        for row in rows
-        if row.get("metric") == "specificity" and row.get("source") in sensitivities
+        (sensitivities[figure.source], figure)
+        for figure in card.figures
+        if figure.metric == "specificity" and figure.source in sensitivities
     ]
-    enough = [pair for pair in pairs if min(int(row["n"]) for row in pair) >= FEWEST]
+    enough = [pair for pair in pairs if min(figure.n or 0 for figure in pair) >= FEWEST]
     return [
         Preset(
-            _test_name(str(specificity["set"]), str(specificity["what"])),
-            Share(float(sensitivity["value"]), int(sensitivity["n"])),
-            Share(float(specificity["value"]), int(specificity["n"])),
-            Message(Code.TEST_SOURCE, network=card.title, ill=int(sensitivity["n"]), well=int(specificity["n"])),
+            _test_name(specificity.set, specificity.what),
+            Share(sensitivity.value, sensitivity.n or 0),
+            Share(specificity.value, specificity.n or 0),
+            Message(Code.TEST_SOURCE, network=card.title, ill=sensitivity.n or 0, well=specificity.n or 0),
         )
-        for sensitivity, specificity in sorted(enough, key=lambda pair: sum(float(row["value"]) for row in pair))
+        for sensitivity, specificity in sorted(enough, key=lambda pair: sum(figure.value for figure in pair))
     ]
 
 

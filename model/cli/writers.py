@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from model.reading.card import Card
+from model.reading.card import Card, Estimate
 
 # Bytes of a file name.
 _LONGEST_NAME = 255
@@ -182,9 +183,8 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
 
 def describe(card: Card) -> str:
     """A bundle's card as text for a terminal."""
-    raw = card.raw
     lines = [
-        f"{card.title}  ({raw.get('architecture', {}).get('name', 'unknown network')}, made {raw.get('created', '?')})",
+        f"{card.title}  ({card.architecture.name or 'unknown network'}, made {card.created or '?'})",
         f"Classes: {', '.join(card.classes)}; the operating points are about {card.positive}.",
         f"Input: {card.size} x {card.size} grey. Temperature {card.temperature:.3f}. "
         f"Uncertain below {card.margin:.2f} log-odds.",
@@ -194,35 +194,33 @@ def describe(card: Card) -> str:
     for point in card.points.values():
         default = " (default)" if point.name == card.default_point else ""
         measured = "".join(
-            f", {kind} {_interval(figure)}"
-            for kind, figure in (("sensitivity", point.sensitivity), ("specificity", point.specificity))
-            if figure
+            f", {kind} {_interval(estimate)}"
+            for kind, estimate in (("sensitivity", point.sensitivity), ("specificity", point.specificity))
+            if estimate
         )
         lines.append(f"  {point.name}{default}: score {point.threshold:.3f}{measured}")
-    if figures := raw.get("figures"):
+    if card.figures:
         lines += ["", "Measured:"]
-        for figure in figures:
-            lines.append(
-                f"  {figure.get('what', figure.get('id', '?'))}, {figure.get('set', '?')} ({figure.get('role', '?')}): "
-                f"{figure.get('metric', '')} {_interval(figure)}, n = {figure.get('n', '?')}"
-            )
-    for title, key in (("Intended use", "intended_use"), ("Limits", "limits"), ("Licence", "licence")):
-        if value := raw.get(key):
-            lines += ["", f"{title}:", *(f"  {line}" for line in _lines(value))]
+        lines += [
+            f"  {figure.what or figure.id}, {figure.set} ({figure.role}): {figure.metric} {_interval(figure)}, "
+            f"n = {figure.n if figure.n is not None else '?'}"
+            for figure in card.figures
+        ]
+    licence = [f"{what}: {text}" for what, text in (("code", card.licence.code), ("weights", card.licence.weights))]
+    for title, paragraphs in (
+        ("Intended use", [card.intended_use] if card.intended_use else []),
+        ("Limits", card.limits),
+        ("Licence", licence),
+    ):
+        if paragraphs:
+            lines += ["", f"{title}:", *(f"  {line}" for line in paragraphs)]
     lines += ["", f"SHA-256 of model.tflite: {card.sha256}"]
     return "\n".join(lines)
 
 
-def _interval(figure: dict[str, Any]) -> str:
-    value, low, high = (figure.get(key) for key in ("value", "low", "high"))
-    if not isinstance(value, int | float):
+def _interval(estimate: Estimate) -> str:
+    if math.isnan(estimate.value):
         return "not stated"
-    if isinstance(low, int | float) and isinstance(high, int | float):
-        return f"{value:.3f} ({low:.3f} to {high:.3f})"
-    return f"{value:.3f}"
-
-
-def _lines(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [f"{key}: {text}" for key, text in value.items()]
-    return [str(text) for text in value] if isinstance(value, list) else [str(value)]
+    if estimate.low is not None and estimate.high is not None:
+        return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+    return f"{estimate.value:.3f}"

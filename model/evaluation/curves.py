@@ -82,12 +82,12 @@ def measure(study: Study) -> dict[str, Any]:
         ill = chosen.labels == study.positive
         for other in sorted(set(chosen.labels.tolist()) - {study.positive}) if ill.any() else []:
             pair = np.flatnonzero(ill | (chosen.labels == other))
-            curves += _both(study, chosen.part(pair), score[pair], study.bundle.card.classes[other])
+            curves += _both(study, chosen.part(pair), score[pair], study.card.classes[other])
     return {"grid": GRID.round(4).tolist(), "curves": curves}
 
 
 def _both(study: Study, chosen: PictureSet, score: np.ndarray, other: str) -> Rows:
-    card, ill = study.bundle.card, chosen.labels == study.positive
+    card, ill = study.card, chosen.labels == study.positive
     what = {**chosen.where, "what": f"{card.positive} against {other}", "n": len(ill), "positives": int(ill.sum())}
     places: dict[str, Rows] = {ROC: [], PRECISION_RECALL: []}
     for point in card.points.values():
@@ -140,29 +140,29 @@ def reliability(study: Study) -> dict[str, Any]:
     """
     figures: Rows = []
     diagrams = []
-    temperatures = {"before": 1.0, "after": study.bundle.card.temperature}
+    temperatures = {"before": 1.0, "after": study.card.temperature}
     for chosen in study.sets("external", "test", "validation"):
         logits = study.read(chosen).logits
         for when, temperature in temperatures.items():
             scores = calibration.scores_of(logits, temperature)
             kinds = {
-                study.bundle.card.positive: (chosen.labels == study.positive, scores[:, study.positive]),
+                study.card.positive: (chosen.labels == study.positive, scores[:, study.positive]),
                 "the largest score": (scores.argmax(axis=1) == chosen.labels, scores.max(axis=1)),
             }
             for kind, (truth, score) in kinds.items():
                 key = f"{chosen.source}.{chosen.split}.{when}.{kind.split()[-1]}"
-                what = f"score of {kind}" if kind == study.bundle.card.positive else kind
+                what = f"score of {kind}" if kind == study.card.positive else kind
                 for metric, largest in (("ECE", False), ("MCE", True)):
                     how = calibration_of(truth, score, largest=largest)
                     part = (truth, score, chosen.groups)
                     rows = row(f"{key}.{metric.lower()}", chosen.where, metric, what, how, part)
                     figures += [figure | {"when": when, "kind": kind} for figure in rows]
-            truth, score = kinds[study.bundle.card.positive]
+            truth, score = kinds[study.card.positive]
             points = [_rounded(p) for p in calibration.reliability(truth, score, np.ones(len(score)))]
             diagrams.append({**chosen.where, "when": when, "n": len(score), "points": points})
     return {
-        "method": study.card["calibration"].get("method"),
-        "temperature": study.bundle.card.temperature,
+        "method": study.card.calibration.method,
+        "temperature": study.card.temperature,
         "figures": figures,
         "reliability": diagrams,
     }

@@ -13,6 +13,7 @@ from model.evaluation import curves, heatmaps, linear, robustness, selective, sh
 from model.evaluation.render import evidence as evidence_page
 from model.evaluation.render import literature, model_card, studies
 from model.evaluation.render.plots import draw
+from model.reading.card import Card
 
 SCHEMA = 1
 
@@ -59,7 +60,13 @@ def run(
     evidence: dict[str, Any] = {
         "schema": SCHEMA,
         "quick": quick,
-        "bundle": {name: measured.card[name] for name in ("name", "version", "sha256", "classes", "positive_class")},
+        "bundle": {
+            "name": measured.card.name,
+            "version": measured.card.version,
+            "sha256": measured.card.sha256,
+            "classes": list(measured.card.classes),
+            "positive_class": measured.card.positive,
+        },
         "pictures": _pictures(measured),
     }
     for name, measure in parts.items():
@@ -76,7 +83,7 @@ def run(
     return path
 
 
-def publish(out: Path, card: dict[str, Any]) -> None:
+def publish(out: Path, card: Card) -> None:
     """Write the figures and documents anew from the JSON files in `out`, for instance when an extra was added."""
     folder = out / "docs" / "evidence"
     draw(json.loads((folder / "evidence.json").read_text(encoding="utf-8")), studies.read(folder), folder)
@@ -84,7 +91,7 @@ def publish(out: Path, card: dict[str, Any]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def pages(out: Path, card: dict[str, Any]) -> dict[Path, str]:
+def pages(out: Path, card: Card) -> dict[Path, str]:
     """What the documents should say, by path, from the JSON files in `out` and the bundle's card."""
     folder = out / "docs" / "evidence"
     evidence = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
@@ -102,7 +109,7 @@ def _controls(measured: study.Study) -> dict[str, Any]:
 
 
 def _pictures(measured: study.Study) -> list[dict[str, Any]]:
-    classes = measured.bundle.card.classes
+    classes = measured.card.classes
     return [
         {
             **chosen.where,

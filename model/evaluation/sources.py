@@ -41,7 +41,7 @@ def measure(study: Study) -> dict[str, Any]:
 
 def _ranking(study: Study, chosen: PictureSet, scores: np.ndarray) -> Rows:
     """What depends on no threshold."""
-    classes, positive = study.bundle.card.classes, study.positive
+    classes, positive = study.card.classes, study.positive
     name, ill, score = classes[positive], chosen.labels == positive, scores[:, positive]
     rows = []
     for other in sorted(set(chosen.labels.tolist()) - {positive}) if ill.any() else []:
@@ -65,7 +65,7 @@ def _average_precision(truth: np.ndarray, score: np.ndarray, weight: np.ndarray)
 
 
 def _operating_points(study: Study, chosen: PictureSet, scores: np.ndarray) -> Rows:
-    card, positive = study.bundle.card, study.positive
+    card, positive = study.card, study.positive
     name, ill, score = card.positive, chosen.labels == positive, scores[:, positive]
     rows: Rows = []
     for point in card.points.values():
@@ -105,7 +105,7 @@ def _balanced_accuracy(threshold: float) -> calibration.Metric:
 
 
 def _confusion(study: Study, chosen: PictureSet, scores: np.ndarray) -> dict[str, Any]:
-    classes = study.bundle.card.classes
+    classes = study.card.classes
     decided, confidence = study.decide(scores)
     counts = np.zeros((len(classes), len(classes)), int)
     np.add.at(counts, (chosen.labels, decided), 1)
@@ -114,15 +114,15 @@ def _confusion(study: Study, chosen: PictureSet, scores: np.ndarray) -> dict[str
         "n": len(decided),
         "classes": list(classes),
         "counts": counts.tolist(),
-        "uncertain": int((confidence < study.bundle.card.margin).sum()),
+        "uncertain": int((confidence < study.card.margin).sum()),
     }
 
 
 def _against_card(study: Study, figures: Rows) -> dict[str, Any]:
     """The card's figures were measured when it was exported; these, on this machine, should be the same."""
     here = {figure["id"]: figure["value"] for figure in figures}
-    shared = [figure for figure in study.card.get("figures", []) if figure["id"] in here]
-    gaps = [abs(figure["value"] - here[figure["id"]]) for figure in shared]
+    shared = [figure for figure in study.card.figures if figure.id in here]
+    gaps = [abs(figure.value - here[figure.id]) for figure in shared]
     return {"compared": len(shared), "largest_difference": round(max(gaps, default=0.0), 4)}
 
 
@@ -213,7 +213,7 @@ def errors(study: Study, paths: Path | None = None) -> dict[str, Any]:
 
 
 def _describe(study: Study, chosen: PictureSet, i: int, decided: np.ndarray) -> dict[str, Any]:
-    classes = study.bundle.card.classes
+    classes = study.card.classes
     return {
         "source": chosen.source,
         "finding": chosen.findings[i] or "not stated",

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from model.errors import ReaderError
 from model.evaluation.passes import Outputs, Passes
 from model.reading import bundle as bundles
+from model.reading.card import Card, Source
 from model.reading.radiograph import decode, to_input
 from model.training import calibration, dataset
 from model.training.dataset import DECODE_SCALE
@@ -100,14 +100,14 @@ class Study:
     _read: dict[tuple[str, str], Outputs] = field(default_factory=dict, repr=False)
 
     @property
-    def card(self) -> dict[str, Any]:
-        """The bundle's card.json."""
-        return self.bundle.card.raw
+    def card(self) -> Card:
+        """The bundle's card."""
+        return self.bundle.card
 
     @property
     def positive(self) -> int:
         """Number of the class that the operating points are about."""
-        return self.bundle.card.classes.index(self.bundle.card.positive)
+        return self.card.classes.index(self.card.positive)
 
     @property
     def threshold(self) -> float:
@@ -235,10 +235,10 @@ def load(
             there is nothing to measure.
     """
     network = bundles.load(bundle)
-    classes, training = network.card.classes, network.card.raw["training"]
+    classes = network.card.classes
     records = find_records(manifest).records
     # A source's role is told by the splits that it had; what the card calls the role may change.
-    splits = {source["source"]: source["split"] for source in training["sources"]}
+    splits = {source.source: source.split for source in network.card.training.sources}
     learned = {name for name, split in splits.items() if not split.get("external")}
     patients = {r.group for r in records if r.source in learned}
     unseen = [
@@ -252,7 +252,7 @@ def load(
     if outside or not patients:
         data = _external(unseen, classes)
     else:
-        settings = training["settings"]
+        settings = network.card.training.settings
         # The very records that the training had: others could tie two patients together and move the split.
         chosen = select(
             [r for r in records if r.source in splits],
@@ -267,7 +267,7 @@ def load(
                 f"The data hold the classes {', '.join(data.classes)}, the bundle knows {', '.join(classes)}: "
                 "give the manifest that it was trained with."
             )
-        _refuse_other_split(data, training["sources"])
+        _refuse_other_split(data, network.card.training.sources)
         data = _joined(data, _external([r for r in unseen if r.source not in splits], classes), sources)
     if not any(r.split in ("test", "external") for r in data.records):
         raise EvidenceError(f"{manifest} holds no radiographs of {', '.join(classes)} that the bundle never saw.")
@@ -297,14 +297,14 @@ def _joined(inside: dataset.Dataset, outside: dataset.Dataset, sources: Sequence
     )
 
 
-def _refuse_other_split(data: dataset.Dataset, sources: Sequence[dict[str, Any]]) -> None:
+def _refuse_other_split(data: dataset.Dataset, sources: Sequence[Source]) -> None:
     """Stop before radiographs that were trained on are called test pictures."""
     for source in sources:
-        here = Counter(r.split for r in data.records if r.source == source["source"])
+        here = Counter(r.split for r in data.records if r.source == source.source)
         for split in ("train", "validation", "test"):
-            if here[split] != source["split"].get(split, 0):
+            if here[split] != source.split.get(split, 0):
                 raise EvidenceError(
-                    f"The card says that {source['source']} had {source['split'].get(split, 0)} {split} pictures, "
+                    f"The card says that {source.source} had {source.split.get(split, 0)} {split} pictures, "
                     f"these data give {here[split]}: they are not the data of its training, so what is a test picture "
                     "can't be known. Give the manifest that it was trained with, or --outside to measure the sources "
                     "that it never saw alone."

@@ -1,10 +1,12 @@
-"""A bundle: a LiteRT model file, its card.json and the input check's statistics; load, check the SHA-256, run."""
+"""A bundle: a LiteRT model file, its card.json and the auxiliary networks; load, check the SHA-256, run."""
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,10 @@ from model.reading import input_check
 from model.reading.card import Card, chosen, read_card, read_checked, read_model
 from model.reading.lungs import Segmenter
 from model.reading.mirror import SideTeller
+from model.reading.network import Network
 
 SCREENING_FILE, LUNGS_FILE, SIDE_FILE = "screening.npz", "lungs.tflite", "side.tflite"
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,14 @@ class Outputs:
 
 
 class Bundle:
-    """A loaded network. One interpreter, used by one thread at a time; the others wait."""
+    """A loaded network with its card and auxiliary networks. Threads may share it: each network runs for one at a time.
+
+    Attributes:
+        card: what the bundle says of itself.
+        screener: the input check; None for bundles before 0.2.0.
+        segmenter: finds lungs; None for bundles without it.
+        side: tells mirrored pictures; None for bundles before 0.4.0.
+    """
 
     def __init__(
         self,
@@ -45,29 +56,20 @@ class Bundle:
         segmenter: Segmenter | None = None,
         side: SideTeller | None = None,
     ) -> None:
-        """Build the interpreter.
+        """Build the network.
 
         Raises:
-            BundleError: the model file is no network with the outputs that the card promises.
+            BundleError: the model file is no network with the inputs and outputs that the card promises.
         """
-        # Here and not above: it costs 0.1 s that reading a card alone need not pay.
-        from ai_edge_litert.interpreter import Interpreter
-
         self.card = card
         self.screener, self.segmenter, self.side = screener, segmenter, side
-        self._lock = threading.Lock()
         try:
-            self._interpreter = Interpreter(model_content=model, num_threads=threads)
-            self._run = self._interpreter.get_signature_runner("serving_default")
-            inputs, outputs = self._run.get_input_details(), self._run.get_output_details()
-        except (ValueError, RuntimeError) as error:
-            raise BundleError("model.tflite can't be loaded by LiteRT: fetch or export the bundle again.") from error
-        if "image" not in inputs or not {"logits", "maps", "features"} <= set(outputs):
-            raise BundleError(
-                f"model.tflite has {sorted(inputs)} and {sorted(outputs)}, not image and logits, maps and features."
-            )
-        shape = [*inputs["image"]["shape"][1:], outputs["logits"]["shape"][-1], outputs["maps"]["shape"][-1]]
-        if shape != [card.size, card.size, 1, len(card.classes), len(card.classes)]:
+            self._network = Network(model, ("logits", "maps", "features"), threads)
+        except ValueError as error:
+            raise BundleError(f"In model.tflite of {card.title}, {error}: fetch or export it again.") from error
+        shapes = self._network.output_shapes
+        sizes = (self._network.size, shapes["logits"][-1], shapes["maps"][-1])
+        if sizes != (card.size, len(card.classes), len(card.classes)):
             raise BundleError(f"model.tflite has not the picture size or classes of {card.title}: export it again.")
         # The first pass takes several times as long as the others; better now than in somebody's first reading.
         self.run(np.zeros((1, card.size, card.size, 1), np.float32))
@@ -84,12 +86,8 @@ class Bundle:
         Raises:
             ValueError: the shape is another.
         """
-        expected = (1, self.card.size, self.card.size, 1)
-        if image.shape != expected:
-            raise ValueError(f"expected an image of shape {expected}, got {image.shape}")
-        with self._lock:
-            found = self._run(image=np.ascontiguousarray(image, dtype=np.float32))
-        return Outputs(found["logits"][0].copy(), found["maps"][0].copy(), found["features"][0].copy())
+        outputs = self._network.run(image)
+        return Outputs(*(outputs[name][0] for name in ("logits", "maps", "features")))
 
 
 def load(path: Path | str | None = None, threads: int = 2) -> Bundle:
@@ -125,40 +123,21 @@ def build(folder: Path, card: Card, model: bytes, threads: int = 2) -> Bundle:
     Raises:
         BundleError: one of the other files is missing or wrong, or the model file is no such network.
     """
-    beside = _screener(folder, card), _segmenter(folder, card, threads), _side(folder, card, threads)
-    return Bundle(card, model, threads, *beside)
+    screener, segmenter, mirror = None, None, None
+    if card.screening:
+        screener = _part(folder, card, SCREENING_FILE, card.screening.sha256, input_check.from_bytes)
+    if card.lungs:
+        segmenter = _part(folder, card, LUNGS_FILE, card.lungs.sha256, lambda data: Segmenter(data, threads))
+    if side := card.side:
+        make = partial(SideTeller, threshold=side.threshold, threads=threads)
+        mirror = _part(folder, card, SIDE_FILE, side.sha256, make)
+    return Bundle(card, model, threads, screener, segmenter, mirror)
 
 
-def _screener(folder: Path, card: Card) -> input_check.Screener | None:
-    """The input check, where the card has one; bundles before 0.2.0 had none."""
-    described = card.raw.get("screening")
-    if not isinstance(described, dict):
-        return None
-    data = read_checked(folder / SCREENING_FILE, str(described.get("sha256")), card.title)
+def _part(folder: Path, card: Card, name: str, sha256: str, make: Callable[[bytes], Part]) -> Part:
+    """An auxiliary network from its file."""
+    data = read_checked(folder / name, sha256, card.title)
     try:
-        return input_check.from_bytes(data)
+        return make(data)
     except ValueError as error:
-        raise BundleError(f"In {SCREENING_FILE} of {card.title} {error}: fetch or export it again.") from error
-
-
-def _segmenter(folder: Path, card: Card, threads: int) -> Segmenter | None:
-    described = card.raw.get("lungs")
-    if not isinstance(described, dict):
-        return None
-    data = read_checked(folder / LUNGS_FILE, str(described.get("sha256")), card.title)
-    try:
-        return Segmenter(data, threads)
-    except ValueError as error:
-        raise BundleError(f"In {LUNGS_FILE} of {card.title}, {error}: fetch or export it again.") from error
-
-
-def _side(folder: Path, card: Card, threads: int) -> SideTeller | None:
-    """The network that tells mirrored pictures; bundles before 0.4.0 had none."""
-    described = card.raw.get("side")
-    if not isinstance(described, dict):
-        return None
-    data = read_checked(folder / SIDE_FILE, str(described.get("sha256")), card.title)
-    try:
-        return SideTeller(data, float(described["threshold"]), threads)
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"In {SIDE_FILE} of {card.title}, {error}: fetch or export it again.") from error
+        raise BundleError(f"In {name} of {card.title}, {error}: fetch or export it again.") from error

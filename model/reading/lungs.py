@@ -1,14 +1,14 @@
-"""Where the lungs are: a small network of its own, for outlines and for how much of a heatmap lies in them."""
+"""Where the lungs are, by a small network: for outlines, and for how much of a heatmap lies in them."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.reading.network import Network
 from model.reading.radiograph import Radiograph
 
 # Below this share of the picture there is nothing that a reader would call lungs.
@@ -34,7 +34,7 @@ class Lungs:
 
     @property
     def found(self) -> bool:
-        """Whether there is enough of them to speak of."""
+        """Whether they cover a share of the picture that lungs can have."""
         return self.area >= _LEAST_AREA
 
     @property
@@ -61,7 +61,7 @@ class Lungs:
         """How much of a heatmap lies in the lungs or within half a cell of them, as a cell tells no finer.
 
         Args:
-            strength: (h, w), never negative, as `rendering.evidence` gives it.
+            strength: (h, w), never negative, as `heatmap.evidence` gives it.
 
         Returns:
             The share of its sum, 0 to 1; for a flat map the share of the picture, which is the floor.
@@ -89,32 +89,23 @@ class Lungs:
             (n, 1, 2) points (x, y) for each part of more than 1 % of the picture.
         """
         large = cv2.resize(self.mask, (width, height), interpolation=cv2.INTER_LINEAR)
-        found, _ = cv2.findContours((large > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        return [np.asarray(one, np.int32) for one in found if cv2.contourArea(one) > 0.01 * height * width]
+        outlines, _ = cv2.findContours((large > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        return [np.asarray(points, np.int32) for points in outlines if cv2.contourArea(points) > 0.01 * height * width]
 
 
 class Segmenter:
-    """The network that finds lungs. One interpreter, used by one thread at a time."""
+    """The network that finds lungs."""
 
     def __init__(self, model: bytes, threads: int = 2) -> None:
-        """Build the interpreter.
+        """Build the network.
 
         Raises:
             ValueError: the file is no network from a grey square to a mask of the same size.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._lock = threading.Lock()
-        try:
-            self._interpreter = Interpreter(model_content=model, num_threads=threads)
-            self._run = self._interpreter.get_signature_runner("serving_default")
-            shape = self._run.get_input_details()["image"]["shape"]
-            output = self._run.get_output_details()["lungs"]["shape"]
-        except (ValueError, RuntimeError, KeyError) as error:
-            raise ValueError("the lung network can't be loaded by LiteRT") from error
-        if list(shape[1:]) != [shape[1], shape[1], 1] or list(output[1:]) != list(shape[1:]):
-            raise ValueError("the lung network has not the shapes that it should have")
-        self.size = int(shape[1])
+        self._network = Network(model, ("lungs",), threads)
+        if self._network.output_shapes["lungs"] != self._network.input_shape:
+            raise ValueError("its mask has not the size of its input")
+        self.size = self._network.size
 
     def find(self, radiograph: Radiograph) -> Lungs:
         """Find the lungs: one forward pass of a few milliseconds."""
@@ -122,5 +113,4 @@ class Segmenter:
 
     def find_in(self, image: NDArray[np.float32]) -> Lungs:
         """The same for a (1, size, size, 1) float32 picture of greys from 0 to 255."""
-        with self._lock:
-            return Lungs(self._run(image=image)["lungs"][0, :, :, 0].copy())
+        return Lungs(self._network.run(image)["lungs"][0, :, :, 0])

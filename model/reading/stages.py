@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.reading.network import Network, tensors
+
 # Places in the tables of the file's format (schema.fbs of TensorFlow Lite): of a model, and of a subgraph.
 _SUBGRAPHS, _OUTPUTS = 2, 2
 
@@ -30,22 +32,13 @@ def look(model: bytes, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     Raises:
         ValueError: the file is no such network, or the picture has another size.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     try:
-        # It is not allocated, so this first one takes no more memory than the list of its values.
-        details = Interpreter(model_content=model).get_tensor_details()
-        wanted = _last_of_each_size(details, image.shape[1])
-        interpreter = Interpreter(model_content=with_outputs(model, [one["index"] for one in wanted]), num_threads=1)
-        interpreter.allocate_tensors()
+        stages = _last_of_each_size(tensors(model), image.shape[1])
+        network = Network(with_outputs(model, [stage["index"] for stage in stages]), (), threads=1)
     except (RuntimeError, ValueError, struct.error) as error:
         raise ValueError("The model file has no feature maps that LiteRT can hand out.") from error
-    given = interpreter.get_input_details()[0]
-    if tuple(given["shape"]) != image.shape:
-        raise ValueError(f"expected an image of shape {tuple(given['shape'])}, got {image.shape}")
-    interpreter.set_tensor(given["index"], np.ascontiguousarray(image, dtype=np.float32))
-    interpreter.invoke()
-    return [_numbers(interpreter.get_tensor(one["index"])[0], one) for one in wanted]
+    network.run(image)
+    return [network.tensor(stage)[0] for stage in stages]
 
 
 def with_outputs(model: bytes, more: list[int]) -> bytes:
@@ -75,26 +68,18 @@ def with_outputs(model: bytes, more: list[int]) -> bytes:
     return b"".join([model[:place], struct.pack("<I", moved), model[place + 4 :], padding, added])
 
 
-def _numbers(values: NDArray[Any], described: dict[str, Any]) -> NDArray[np.float32]:
-    """Values as they are meant: those that are kept in 8 bits have one scale and one zero."""
-    if values.dtype == np.float32:
-        return values
-    scale, zero = described["quantization"]
-    return np.asarray((values.astype(np.float32) - zero) * scale, np.float32)
-
-
 def _last_of_each_size(details: list[dict[str, Any]], side: int) -> list[dict[str, Any]]:
     """The last values of every size that the picture is halved to; padded ones have other sizes."""
-    found: dict[int, dict[str, Any]] = {}
+    last: dict[int, dict[str, Any]] = {}
     # The class maps at the end are as large as the last stage; what it hands on has far more channels.
-    for one in details:
-        shape = tuple(one["shape"])
-        if len(shape) == 4 and shape[0] == 1 and shape[1] == shape[2] and one["dtype"] in (np.float32, np.int8):
+    for tensor in details:
+        shape = tuple(tensor["shape"])
+        if len(shape) == 4 and shape[0] == 1 and shape[1] == shape[2] and tensor["dtype"] in (np.float32, np.int8):
             height, channels = int(shape[1]), int(shape[3])
             halved = 1 < height < side and side % height == 0
-            if halved and (height not in found or channels >= found[height]["shape"][3]):
-                found[height] = one
-    return [found[height] for height in sorted(found, reverse=True)]
+            if halved and (height not in last or channels >= last[height]["shape"][3]):
+                last[height] = tensor
+    return [last[height] for height in sorted(last, reverse=True)]
 
 
 def _number(model: bytes, place: int) -> int:

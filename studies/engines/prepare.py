@@ -34,7 +34,7 @@ def main() -> None:
     options = parser.parse_args()
     options.files.mkdir(parents=True, exist_ok=True)
     card = read_card(options.bundle)
-    model = network.build(card.raw["architecture"]["name"], len(card.classes), card.size)
+    model = network.build(card.architecture.name, len(card.classes), card.size)
     model.load_weights(options.weights)
     network.centre_head(model)
     # Without the optimiser's state, which no engine needs.

@@ -106,8 +106,8 @@ def _shipped(folder: Path) -> dict[str, Any]:
     card = read_card(folder)
     return {
         "bundle": card.title,
-        "form": card.raw["architecture"]["weights_stored_as"],
-        "export": {name: value for name, value in card.raw["export"].items() if name != "gradcam"},
+        "form": card.architecture.weights_stored_as,
+        "export": {name: value for name, value in card.export.items() if name != "gradcam"},
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from model.cli import writers
+from model.reading.card.fields import Architecture, Estimate, Figure, Licence
 from tests.reading.test_reader import CARD
 
 RECORD = {
@@ -90,19 +91,20 @@ def test_a_new_file_can_be_read_by_whom_any_other_can(tmp_path: Path) -> None:
 
 
 def test_a_card_in_words() -> None:
-    figure = {"value": 0.9, "low": 0.85, "high": 0.95, "n": 100}
-    point = dataclasses.replace(CARD.points["balanced"], sensitivity=figure, specificity={"value": 0.8})
-    raw = {
-        "architecture": {"name": "resnet50"},
-        "figures": [
-            {"what": "A against B", "set": "the set", "role": "external", "metric": "AUC", **figure},
-            {"value": None},
-        ],
-        "intended_use": "Research and education.",
-        "limits": ["Adults only."],
-        "licence": {"code": "Apache-2.0"},
-    }
-    text = writers.describe(dataclasses.replace(CARD, raw=raw, points={"balanced": point}))
+    point = dataclasses.replace(
+        CARD.points["balanced"], sensitivity=Estimate(0.9, 0.85, 0.95, 100), specificity=Estimate(0.8)
+    )
+    measured = Figure(0.9, 0.85, 0.95, 100, what="A against B", set="the set", role="external", metric="AUC")
+    card = dataclasses.replace(
+        CARD,
+        points={"balanced": point},
+        architecture=Architecture("resnet50"),
+        figures=(measured, Figure(float("nan"))),
+        intended_use="Research and education.",
+        limits=("Adults only.",),
+        licence=Licence("Apache-2.0"),
+    )
+    text = writers.describe(card)
     for part in (
         "test 0  (resnet50",
         "Classes: normal, other, covid19",

@@ -122,7 +122,7 @@ def test_controls_stand_beside_the_whole_picture(measured: Path) -> None:
 
 
 def test_documents_are_what_the_json_says_and_say_that_it_was_quick(measured: Path, small_bundle: Path) -> None:
-    card = read_card(small_bundle).raw
+    card = read_card(small_bundle)
     for path, text in run.pages(measured, card).items():
         assert path.read_text(encoding="utf-8") == text
         assert "A quick run" in text
@@ -140,7 +140,7 @@ def test_a_changed_figure_changes_the_documents(measured: Path, small_bundle: Pa
     for one in changed["headline"]["figures"]:
         one["value"] = 0.1234
     (tmp_path / "docs" / "evidence" / "evidence.json").write_text(json.dumps(changed), encoding="utf-8")
-    for path, text in run.pages(tmp_path, read_card(small_bundle).raw).items():
+    for path, text in run.pages(tmp_path, read_card(small_bundle)).items():
         assert "0.12" in text
         assert text != (measured / path.relative_to(tmp_path)).read_text(encoding="utf-8")
 
@@ -148,14 +148,14 @@ def test_a_changed_figure_changes_the_documents(measured: Path, small_bundle: Pa
 def test_an_extra_goes_into_the_page(measured: Path, small_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(measured / "docs", tmp_path / "docs")
     studies.write(tmp_path / "docs" / "evidence" / "seeds.json", ["Three runs."], ["Seed", "AUC"], [[1, "0.90"]])
-    run.publish(tmp_path, read_card(small_bundle).raw)
+    run.publish(tmp_path, read_card(small_bundle))
     page = (tmp_path / "docs" / "evidence.md").read_text(encoding="utf-8")
     assert "Three runs." in page and "| 1 | 0.90 |" in page
 
 
 def test_figures_are_small_and_the_same_for_the_same_values(measured: Path, small_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(measured / "docs", tmp_path / "docs")
-    run.publish(tmp_path, read_card(small_bundle).raw)
+    run.publish(tmp_path, read_card(small_bundle))
     drawn = sorted((measured / "docs" / "evidence").glob("*.svg"))
     assert len(drawn) >= 6
     for path in drawn:
@@ -345,17 +345,17 @@ def test_randomised_weights_change_the_map() -> None:
 def test_the_published_documents_say_what_the_json_and_the_card_say() -> None:
     if not PUBLISHED.exists():
         pytest.skip("docs/evidence/evidence.json is not there yet: run `make evidence`")
-    card = read_card(DEFAULT_BUNDLE).raw
+    card = read_card(DEFAULT_BUNDLE)
     found = evidence(ROOT)
     assert not found["quick"]
-    assert found["bundle"]["sha256"] == card["sha256"], "measured on another bundle: run `make evidence`"
+    assert found["bundle"]["sha256"] == card.sha256, "measured on another bundle: run `make evidence`"
     for path, text in run.pages(ROOT, card).items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make evidence`"
     # The README's table comes from the card (tests/test_project.py), the card's figures from the same pictures.
     here = {one["id"]: one for one in found["headline"]["figures"]}
-    for one in card["figures"]:
-        assert here[one["id"]]["n"] == one["n"]
-        assert here[one["id"]]["value"] == pytest.approx(one["value"], abs=0.005), one["id"]
+    for figure in card.figures:
+        assert here[figure.id]["n"] == figure.n
+        assert here[figure.id]["value"] == pytest.approx(figure.value, abs=0.005), figure.id
 
 
 def test_attempts_stand_beside_what_ships(tmp_path: Path) -> None:

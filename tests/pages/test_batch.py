@@ -64,7 +64,7 @@ def test_downloads_hold_every_row(reader: Reader, picture: Picture) -> None:
     assert rows[1]["path"] == "'=1+1.png"  # no spreadsheet takes that for a formula
     lines = [json.loads(line) for line in batch_rows.json_lines(here.rows).splitlines()]
     assert lines[0]["scores"]["covid19"] == pytest.approx(float(rows[0]["score_covid19"]), abs=1e-6)
-    with zipfile.ZipFile(io.BytesIO(batch_rows.archive(here.rows, classes, reader.bundle.card.raw))) as packed:
+    with zipfile.ZipFile(io.BytesIO(batch_rows.archive(here.rows, classes, reader.bundle.card.json))) as packed:
         assert packed.testzip() is None
         assert len([name for name in packed.namelist() if name.startswith("heatmaps/")]) == 2
         assert {"readings.csv", "readings.jsonl", "card.json"} <= set(packed.namelist())

@@ -28,14 +28,14 @@ def test_every_source_stands_there_with_its_number_licence_and_page(shipped: App
     assert not shipped.exception
     text = said(shipped)
     card = read_card(chosen())
-    assert len(card.raw["training"]["sources"]) > 3
-    for source in card.raw["training"]["sources"]:
-        known = datasets.COLLECTIONS[source["source"]]
-        counts = " | ".join(labels.number(source["pictures"].get(name, 0)) for name in card.classes)
+    assert len(card.training.sources) > 3
+    for source in card.training.sources:
+        known = datasets.COLLECTIONS[source.source]
+        counts = " | ".join(labels.number(source.pictures.get(name, 0)) for name in card.classes)
         assert f"| {counts} |" in text
-        assert labels.plain(source["licence"]) in text
+        assert labels.plain(source.licence) in text
         assert known.labels in text and f"]({known.page})" in text
-    outside = [source["role"] == "external test" for source in card.raw["training"]["sources"]]
+    outside = [source.is_external for source in card.training.sources]
     assert text.count("Never learned from") == sum(outside) > 0
     assert text.rindex("Learned from, and measured") < text.index("Never learned from")
 

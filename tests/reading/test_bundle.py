@@ -46,7 +46,7 @@ def test_the_card_is_read(bundle: Bundle) -> None:
     card = bundle.card
     assert card.classes == ("normal", "other", "covid19")
     assert card.positive == "covid19"
-    assert card.title == f"{card.raw['name']} {card.raw['version']}"
+    assert card.title == f"{card.name} {card.version}"
     assert card.point() == card.point(card.default_point)
     with pytest.raises(BundleError, match="no operating point nonsense"):
         card.point("nonsense")

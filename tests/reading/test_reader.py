@@ -13,7 +13,7 @@ import pytest
 from model.errors import BundleError
 from model.messages import Code, Message
 from model.reading import bundle as bundles
-from model.reading.card import Card, OperatingPoint
+from model.reading.card import Card, Input, OperatingPoint
 from model.reading.lungs import Lungs
 from model.reading.names import point_name
 from model.reading.radiograph import Radiograph, decode
@@ -28,13 +28,12 @@ CARD = Card(
     version="0",
     classes=("normal", "other", "covid19"),
     positive="covid19",
-    size=64,
+    input=Input(size=64),
     temperature=1.0,
     points={"balanced": POINT},
     default_point="balanced",
     margin=0.3,
     sha256="",
-    raw={},
 )
 
 

@@ -25,7 +25,7 @@ def project(small_bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
     (root / "model" / "__init__.py").write_text(f'"""Words."""\n\n__version__ = "{card.version}"\n')
     (root / "CHANGELOG.md").write_text(f"# Changes\n\n## {card.version}\n\n- Something.\n\n## 0.0.0\n")
     readme = f"# Words\n\n{readme_figures.START}\n{readme_figures.END}\n"
-    (root / "README.md").write_text(readme_figures.with_table(readme, card.raw))
+    (root / "README.md").write_text(readme_figures.with_table(readme, card))
     (root / "requirements.txt").write_text("-c requirements/constraints.txt\npydicom>=3.0,<4\n")
     return root, bundle
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from model.evaluation.render.tables import named
+from model.reading.card import Card
 
 PAGE = "[docs/evidence.md](docs/evidence.md)"
 
 
-def checklist(card: dict[str, Any], evidence: dict[str, Any]) -> list[tuple[int, str, str]]:
+def checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str]]:
     """The rows of the table.
 
     Args:
-        card: the bundle's card.json.
+        card: the bundle's.
         evidence: as the JSON holds it.
 
     Returns:
         (number, topic, answer) of all 44 items.
     """
-    learned = [s for s in card["training"]["sources"] if s["role"] != "external test"]
+    learned = [source for source in card.training.sources if not source.is_external]
     outside = sorted({one["source"] for one in evidence["pictures"] if one["role"] == "external"})
-    settings, calibration = card["training"]["settings"], card["calibration"]
+    settings, calibration = card.training.settings, card.calibration
     rows = [
         ("The title names the kind of AI", "yes: a convolutional network (deep learning)"),
         ("A summary of design, results and conclusions", f"the README and the head of {PAGE}"),
@@ -33,7 +34,7 @@ def checklist(card: dict[str, Any], evidence: dict[str, Any]) -> list[tuple[int,
         ("Who was included and left out", "as the sets chose; unreadable files and non-frontal views are left out"),
         (
             "Preprocessing",
-            f"grey, squashed to {card['input']['size']} px, `{settings['harmonise']}` inside the network",
+            f"grey, squashed to {card.size} px, `{settings['harmonise']}` inside the network",
         ),
         ("Selection of parts of the data", "per source, listed under Training data"),
         ("De-identification", "by the owners of the sets; no tag of a DICOM file is kept"),
@@ -52,7 +53,7 @@ def checklist(card: dict[str, Any], evidence: dict[str, Any]) -> list[tuple[int,
         ("Size of the test sample", "not planned: all there is; the intervals tell what it can show"),
         ("The model in detail", "Model details, above; `model/training/network.py`"),
         ("Software", "TensorFlow/Keras and LiteRT; exact versions in `requirements/constraints.txt`"),
-        ("Initial weights", f"{card['training']['starting_weights']['name']}: see Model details"),
+        ("Initial weights", f"{card.training.starting_weights['name']}: see Model details"),
         ("Training in detail", "`card.json` holds every setting and the history"),
         ("How the final model was chosen", "validation pictures of the training sources; never by a test picture"),
         ("Ensembles", f"teacher: {settings.get('teacher') or 'none'}; one network ships"),
@@ -60,7 +61,7 @@ def checklist(card: dict[str, Any], evidence: dict[str, Any]) -> list[tuple[int,
         ("Uncertainty and significance", "95 % intervals by patient; no test of significance"),
         ("Robustness", f"{PAGE}, Robustness"),
         ("Explanation", f"{PAGE}, The heatmap; class maps, compared with Grad-CAM by gradients in the card"),
-        ("Test on internal data", f"yes: {', '.join(s['source'] for s in learned)}"),
+        ("Test on internal data", f"yes: {', '.join(source.source for source in learned)}"),
         ("Test on external data", f"yes: {', '.join(outside) or 'none'}"),
         ("Registration of a trial", "no: not a clinical trial"),
         ("Numbers included and left out", "Evaluation data and Training data, above"),
@@ -74,9 +75,7 @@ def checklist(card: dict[str, Any], evidence: dict[str, Any]) -> list[tuple[int,
         ("Availability of code, model and data", "code and weights here; pictures from their owners"),
         ("Funding", "none stated"),
     ]
-    said = (
-        f"; calibrated by {calibration['method']} on {named(str(calibration.get('chosen_on', 'validation')))} pictures"
-    )
+    said = f"; calibrated by {calibration.method} on {named(calibration.chosen_on or 'validation')} pictures"
     return [
         (number, topic, answer + said if topic == "How the final model was chosen" else answer)
         for number, (topic, answer) in enumerate(rows, 1)

@@ -7,26 +7,27 @@ from typing import Any
 from model.evaluation.render.claim import checklist
 from model.evaluation.render.evidence import QUICK, worst
 from model.evaluation.render.tables import interval, named, percent, pick, table
+from model.reading.card import Card
 
 Part = dict[str, Any]
 
 
-def model_card(card: Part, evidence: Part) -> str:
+def model_card(card: Card, evidence: Part) -> str:
     """Write the document: sections after Mitchell et al. 2019, a label after Sendak et al. 2020, CLAIM 2024.
 
     Args:
-        card: the bundle's card.json.
+        card: the bundle's.
         evidence: as the JSON holds it.
 
     Returns:
         Markdown.
     """
     blocks = [
-        f"# Model card: {card['name']} {card['version']}",
+        f"# Model card: {card.title}",
         "<!-- Written by `python train.py evaluate` from card.json and docs/evidence/evidence.json; changes by hand "
         "are lost. -->",
         QUICK if evidence["quick"] else "",
-        card["intended_use"],
+        card.intended_use,
         "## Facts label",
         "*For clinicians, on one page (after [Sendak et al. 2020](https://doi.org/10.1038/s41746-020-0253-3)).*",
         facts(card, evidence),
@@ -34,7 +35,7 @@ def model_card(card: Part, evidence: Part) -> str:
         "## Model details",
         _details(card),
         "## Intended use",
-        card["intended_use"],
+        card.intended_use,
         "Out of scope: deciding about a patient, screening, children, lateral views, CT, photographs of screens, "
         "telling COVID-19 from other causes of the same pattern.",
         "## Factors",
@@ -55,9 +56,9 @@ def model_card(card: Part, evidence: Part) -> str:
         "## Ethical considerations",
         "The pictures are public and de-identified by their owners; none is shipped with the project. A wrong "
         '"normal" may delay care and a wrong "COVID-19 pattern" may isolate somebody, so the app gives no advice on '
-        "either. Licence of the weights: " + card["licence"]["weights"],
+        "either. Licence of the weights: " + card.licence.weights,
         "## Caveats and recommendations",
-        "\n".join(f"- {limit}" for limit in card["limits"]),
+        "\n".join(f"- {limit}" for limit in card.limits),
         "Before any use elsewhere: measure it on that hospital's own pictures, and choose the threshold there.",
         "## CLAIM 2024",
         "Where each topic of the checklist ([Tejani et al. 2024](https://doi.org/10.1148/ryai.240300)) is answered, in "
@@ -67,19 +68,19 @@ def model_card(card: Part, evidence: Part) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def facts(card: Part, evidence: Part) -> str:
+def facts(card: Card, evidence: Part) -> str:
     """The label: what it is, how it did, how to use it, what to beware of."""
     figures = evidence["headline"]["figures"]
-    default = card["operating_points"]["default"]
+    default = card.default_point
     rows = [
-        ("Name", f"{card['name']} {card['version']}, {card['created'][:10]}"),
+        ("Name", f"{card.title}, {card.created[:10]}"),
         ("Summary", "Sorts a frontal chest radiograph into normal, other lung disease or COVID-19 pattern"),
         ("Output", 'A calibrated score for each class, a decision or "uncertain", a heatmap'),
         ("Target population", "Adults with a frontal chest radiograph; for teaching and research"),
         ("Time of prediction", "When a picture is opened; well under a second"),
         ("Input", "One picture (PNG, JPEG, TIFF, WebP, BMP or DICOM); no age, symptom or laboratory value"),
-        ("Kind of model", f"{card['architecture']['name']}, {card['architecture']['parameters']:,} parameters"),
-        ("Trained on", ", ".join(s["source"] for s in card["training"]["sources"] if s["role"] != "external test")),
+        ("Kind of model", f"{card.architecture.name}, {card.architecture.parameters:,} parameters"),
+        ("Trained on", ", ".join(source.source for source in card.training.sources if not source.is_external)),
     ]
     for role, said in (("external", "Elsewhere"), ("internal", "Where it was trained")):
         for row in sorted(pick(figures, role=role, metric="AUC"), key=lambda one: one["value"]):
@@ -94,35 +95,35 @@ def facts(card: Part, evidence: Part) -> str:
     rows += [
         ("Use", "Look at the picture first; then read the score, the heatmap and the limits together"),
         ("Do not use", "To rule COVID-19 in or out, to triage, on children, on lateral views, on CT"),
-        ("Warnings", " ".join(card["limits"])),
+        ("Warnings", " ".join(card.limits)),
         ("Tests in the clinic", "None: no prospective study, no approval"),
     ]
     return table(("", ""), rows)
 
 
-def _details(card: Part) -> str:
-    start = card["training"]["starting_weights"]
-    settings = card["training"]["settings"]
+def _details(card: Card) -> str:
+    start = card.training.starting_weights
+    settings = card.training.settings
     rows = [
         ("Developed by", "the authors of this repository"),
-        ("Version, date", f"{card['version']}, {card['created'][:10]}, commit `{card['git_commit'][:12]}`"),
+        ("Version, date", f"{card.version}, {card.created[:10]}, commit `{card.git_commit[:12]}`"),
         (
             "Architecture",
-            f"{card['architecture']['name']}; weights stored as {card['architecture']['weights_stored_as']}",
+            f"{card.architecture.name}; weights stored as {card.architecture.weights_stored_as}",
         ),
         (
             "Input",
-            f"{card['input']['size']} x {card['input']['size']} px grey, {card['input']['resize']}ed to a square",
+            f"{card.size} x {card.size} px grey, {card.input.resize}ed to a square",
         ),
-        ("Classes", ", ".join(named(name) for name in card["classes"])),
+        ("Classes", ", ".join(named(name) for name in card.classes)),
         ("Started from", f"{start['name']}: {start['origin']} ({start['licence']})"),
         (
             "Trained",
             f"{settings['epochs']} epochs, AdamW, harmonise `{settings['harmonise']}`, seed {settings['seed']}",
         ),
-        ("Calibration", f"{card['calibration']['method']}, T = {card['calibration']['temperature']:.4f}"),
-        ("Licence", f"code {card['licence']['code']}; weights: {card['licence']['weights']}"),
-        ("SHA-256", f"`{card['sha256']}`"),
+        ("Calibration", f"{card.calibration.method}, T = {card.temperature:.4f}"),
+        ("Licence", f"code {card.licence.code}; weights: {card.licence.weights}"),
+        ("SHA-256", f"`{card.sha256}`"),
     ]
     return table(("", ""), rows)
 
@@ -136,16 +137,16 @@ def _pictures(evidence: Part) -> str:
     return table(head, rows)
 
 
-def _training(card: Part) -> str:
+def _training(card: Card) -> str:
     rows = [
         (
-            s["source"],
-            s["role"],
-            ", ".join(f"{count} {named(label)}" for label, count in s["pictures"].items()),
-            ", ".join(f"{count} {split}" for split, count in s["split"].items()),
-            s["licence"],
+            source.source,
+            source.role,
+            ", ".join(f"{count} {named(label)}" for label, count in source.pictures.items()),
+            ", ".join(f"{count} {split}" for split, count in source.split.items()),
+            source.licence,
         )
-        for s in card["training"]["sources"]
+        for source in card.training.sources
     ]
     return table(("Source", "Role", "Pictures", "Split", "Licence"), rows)
 

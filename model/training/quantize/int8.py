@@ -11,13 +11,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer.qtyping import TFLOperationName
 from ai_edge_quantizer.quantizer import Quantizer
 from ai_edge_quantizer.recipe_manager import RecipeManager
 from keras import ops
 from tqdm import tqdm
 
+from model.reading.network import Network
 from model.training import network
 from model.training.quantize import convert as conversion
 
@@ -86,16 +86,13 @@ def convert(model: keras.Model, images: np.ndarray) -> bytes:
 
 def _ranges(exact: bytes, images: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
     """The range of each activation that holds all values of `WITHIN` % of the images, in the quantiser's form."""
-    interpreter = Interpreter(model_content=exact, num_threads=2, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
-    input_index = interpreter.get_input_details()[0]["index"]
-    activations = [tensor for tensor in interpreter.get_tensor_details() if _is_activation(tensor)]
+    exact_network = Network(exact, (), keep_tensors=True)
+    activations = [tensor for tensor in exact_network.tensors() if _is_activation(tensor)]
     extremes: dict[str, list[tuple[float, float]]] = {tensor["name"]: [] for tensor in activations}
     for image in tqdm(images, "ranges of activations", disable=None):
-        interpreter.set_tensor(input_index, np.ascontiguousarray(image[None]))
-        interpreter.invoke()
+        exact_network.run(image[None])
         for tensor in activations:
-            values = interpreter.get_tensor(tensor["index"])
+            values = exact_network.tensor(tensor)
             extremes[tensor["name"]].append((float(values.min()), float(values.max())))
     ranges = {}
     for name, pairs in extremes.items():
