@@ -226,7 +226,7 @@ def test_a_reading_is_told_in_the_language(name: str) -> None:
     assert not left_in_english(app, name)
     said = load(messages.path(name)).gettext
     assert app.header[0].value.startswith(said("COVID-19 pattern"))
-    assert item.reading.reasons[0].startswith("The COVID-19 pattern score"), "what is kept and exported is English"
+    assert str(item.reading.reasons[0]).startswith("The COVID-19 pattern score"), "what is kept and exported is English"
     assert json.loads(viewed(app)["content"])["language"] == name
 
 

@@ -73,7 +73,7 @@ def test_a_picture_is_read_as_soon_as_it_is_there(app: AppTest, picture: Picture
     assert headline.endswith(state)
     assert any("Class: " in text.value for text in app.markdown)
     for reason in item.reading.reasons:
-        assert reason.split()[0] in said(app)
+        assert str(reason).split()[0] in said(app)
     shown = viewed(app)
     assert shown["panels"][0]["caption"] == "The picture"
     assert shown["panels"][1]["heat"] and len(shown["pictures"]) == 1
@@ -115,7 +115,7 @@ def test_the_operating_point_decides_anew_without_the_network(app: AppTest, pict
         expected = redecide(item.reading, reader.bundle.card, name)
         assert app.header[0].value == labels.headline(expected.decision, "covid19")
         for reason in expected.reasons:
-            assert labels.plain(reason) in said(app)
+            assert labels.plain(str(reason)) in said(app)
         assert f"the operating point, {labels.score(point.threshold)}" in app.get("html")[-1].proto.body
         assert app.query_params.get("op", reader.bundle.card.default_point) == name
     assert all(app.session_state.shelf.items[key].reading is item.reading for key, item in before.items())
