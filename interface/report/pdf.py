@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from importlib.util import find_spec
 from pathlib import Path
+from unicodedata import bidirectional
 
 from fpdf import FPDF, XPos, YPos
 from PIL import Image
@@ -21,10 +22,22 @@ _LEAST_LEFT = 54.0
 _INK, _SOFT, _TRACK, _GREY = (29, 39, 51), (74, 90, 106), (228, 231, 234), (123, 135, 143)
 _BLUE, _ORANGE = (46, 134, 193), (209, 112, 26)
 _FONT = "DejaVu"
+# Scripts that run from right to left need shaping, which this program does not do.
+_RIGHT_TO_LEFT = ("R", "AL")
+_MISSING = (
+    f"Letters that the font of this PDF does not have are shown as {chr(0xFFFD)}: the report as HTML shows every name "
+    "in full."
+)
 
 
 class _Paper(FPDF):
-    """A4 with the notice and the page's number at the foot of every page."""
+    """A4 with the notice and the page's number at the foot of every page.
+
+    Attributes:
+        letters_missing: whether a letter was replaced that the font does not have.
+    """
+
+    letters_missing = False
 
     def footer(self) -> None:
         """Called by the library for each page."""
@@ -75,6 +88,8 @@ def pdf(document: Document, *, compressed: bool = True) -> bytes:
         _text(paper, text, 8, colour=_SOFT)
     paper.ln(2.5)
     _facts(paper, document.network)
+    if paper.letters_missing:
+        _text(paper, _MISSING, 8, colour=_SOFT)
     return bytes(paper.output())
 
 
@@ -86,7 +101,7 @@ def _fonts() -> Path:
 
 
 def _text(
-    paper: FPDF,
+    paper: _Paper,
     text: str,
     size: float,
     style: str = "",
@@ -97,18 +112,22 @@ def _text(
     paper.set_font(_FONT, style, size)
     paper.set_text_color(*colour)
     known = paper.current_font.cmap  # type: ignore[union-attr]
-    shown = "".join(one if ord(one) in known else "\ufffd" for one in text)
+    shown = "".join(
+        letter if ord(letter) in known and bidirectional(letter) not in _RIGHT_TO_LEFT else chr(0xFFFD)
+        for letter in text
+    )
+    paper.letters_missing |= shown != text and text != _MISSING
     paper.multi_cell(width, size * 0.5, shown, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
-def _heading(paper: FPDF, text: str) -> None:
+def _heading(paper: _Paper, text: str) -> None:
     paper.ln(1.8)
     if paper.will_page_break(16):
         paper.add_page()
     _text(paper, text, 9, "B")
 
 
-def _notice(paper: FPDF) -> None:
+def _notice(paper: _Paper) -> None:
     top = paper.y
     paper.set_fill_color(253, 243, 233)
     paper.rect(_MARGIN, top, paper.epw, 8, style="F")
@@ -119,7 +138,7 @@ def _notice(paper: FPDF) -> None:
     paper.set_y(top + 11)
 
 
-def _reading(paper: FPDF, entry: Entry) -> None:
+def _reading(paper: _Paper, entry: Entry) -> None:
     """A reading with large pictures."""
     if paper.y > paper.h / 3:
         paper.add_page()
@@ -140,7 +159,7 @@ def _reading(paper: FPDF, entry: Entry) -> None:
     _facts(paper, entry.facts)
 
 
-def _row(paper: FPDF, entry: Entry) -> None:
+def _row(paper: _Paper, entry: Entry) -> None:
     """A reading of a batch with a small picture at its side."""
     paper.ln(3)
     if paper.will_page_break(_LEAST_LEFT):
@@ -161,7 +180,7 @@ def _row(paper: FPDF, entry: Entry) -> None:
     paper.set_y(max(paper.y, bottom) if paper.page == page else paper.y)
 
 
-def _body(paper: FPDF, entry: Entry, size: float) -> None:
+def _body(paper: _Paper, entry: Entry, size: float) -> None:
     if entry.point is None:
         _text(paper, scores_line(entry), size)
     else:
@@ -175,7 +194,7 @@ def _body(paper: FPDF, entry: Entry, size: float) -> None:
     paper.ln(1)
 
 
-def _bar(paper: FPDF, name: str, value: float, threshold: float, band: tuple[float, float] | None) -> None:
+def _bar(paper: _Paper, name: str, value: float, threshold: float, band: tuple[float, float] | None) -> None:
     label, number, height = 38.0, 19.0, 4.0
     top, start = paper.y, paper.l_margin + label
     width = paper.w - paper.r_margin - start - number
@@ -199,7 +218,7 @@ def _bar(paper: FPDF, name: str, value: float, threshold: float, band: tuple[flo
     paper.set_y(max(bottom, top + height) + 1.3)
 
 
-def _picture(paper: FPDF, picture: Picture, left: float, top: float, width: float) -> float:
+def _picture(paper: _Paper, picture: Picture, left: float, top: float, width: float) -> float:
     """Draw a picture with its caption and return where they end."""
     with Image.open(io.BytesIO(picture.data)) as opened:
         columns, rows = opened.size
@@ -210,6 +229,6 @@ def _picture(paper: FPDF, picture: Picture, left: float, top: float, width: floa
     return paper.y
 
 
-def _facts(paper: FPDF, facts: tuple[tuple[str, str], ...]) -> None:
+def _facts(paper: _Paper, facts: tuple[tuple[str, str], ...]) -> None:
     for name, value in facts:
         _text(paper, f"{name}: {value}", 7.5, colour=_SOFT)

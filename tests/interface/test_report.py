@@ -175,6 +175,15 @@ def test_without_the_tick_no_name_is_anywhere(item: Read, reader: Reader) -> Non
         assert content.NOT_NAMED in text
 
 
+@pytest.mark.parametrize("name", ["胸部X線.png", "صورة الصدر.png", "छाती का एक्स-रे.png"])
+def test_a_name_that_the_font_of_the_pdf_lacks_points_to_the_html(item: Read, reader: Reader, name: str) -> None:
+    document = single(replace(item, name=name), reader)
+    assert "the report as HTML shows every name" in words_of(pdf.pdf(document, compressed=False))
+    assert name in Parsed(html.html(document)).text
+    plain = single(replace(item, name="thorax ñé Ω.png"), reader)
+    assert "the report as HTML" not in words_of(pdf.pdf(plain, compressed=False))
+
+
 def test_a_name_of_any_kind_can_be_written(item: Read, reader: Reader) -> None:
     names = ("\udc80\x00\u202egnp.exe", "अ" * 300, "x" * 400, "")
     for name in names:
