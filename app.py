@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
@@ -16,7 +18,8 @@ ABOUT = mark(
 spoken = language.begin()
 st.set_page_config(
     page_title=tr("Chest X-ray reader"),
-    page_icon=":material/radiology:",
+    # A Material icon or an emoji would be fetched from another host.
+    page_icon=str(Path(__file__).parent / "interface" / "favicon.svg"),
     layout="wide",
     menu_items={"About": f"**{tr('Chest X-ray reader')}**\n\n{tr(ABOUT)}"},
 )

@@ -77,7 +77,7 @@ def serve(
     port = free_port()
     environment = os.environ | ({"CXR_BUNDLE": str(bundle)} if bundle else {})
     command = [python, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(inside(command), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
