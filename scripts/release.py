@@ -32,7 +32,7 @@ def versions(root: Path, bundle: Path) -> Iterator[str]:
     others = {
         "pyproject.toml": project,
         "model/__init__.py": _first(r'^__version__ = "(.+)"', _text(root, "model/__init__.py")),
-        "The first section of CHANGELOG.md": _first(r"^## (\S+)", _text(root, "CHANGELOG.md")),
+        "The first section of docs/CHANGELOG.md": _first(r"^## (\S+)", _text(root, "docs/CHANGELOG.md")),
     }
     if not re.fullmatch(r"\d+\.\d+\.\d+", released):
         yield f"The bundle's version is {released}: semantic versions have three numbers, as in 1.2.0."

@@ -20,6 +20,8 @@ REQUIREMENTS = [
     *(ROOT / "requirements" / f"{name}.txt" for name in ("archive", "bench", "test", "test-all", "train")),
 ]
 
+DOCUMENTS = [ROOT / "README.md", ROOT / "MODEL_CARD.md", *sorted((ROOT / "docs").glob("*.md"))]
+
 
 def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
@@ -60,15 +62,25 @@ def test_readme_starts_with_exactly_two_commands() -> None:
     assert commands == ["make app", "make test"]
 
 
-def test_what_the_readme_links_to_is_there() -> None:
-    for name in ("README.md", "CONTRIBUTING.md"):
-        targets = re.findall(r"\]\((?!https?://)([^)#]+)\)", read(name))
-        assert [target for target in targets if not (ROOT / target).exists()] == []
+def test_every_link_of_a_document_leads_to_a_file() -> None:
+    for document in DOCUMENTS:
+        targets = re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text(encoding="utf-8"))
+        assert [target for target in targets if not (document.parent / target).exists()] == [], document.name
+
+
+def test_every_file_that_contributing_names_is_there() -> None:
+    names = re.findall(r"`((?:[\w.]+/)*[\w.]+(?:/|\.(?:py|txt|yaml|toml)))`", read("docs/CONTRIBUTING.md"))
+    assert len(names) > 20
+    beside = [ROOT, ROOT / "interface", ROOT / "model", ROOT / "model/files", ROOT / "model/evaluation"]
+    places = {name: [folder for folder in beside if (folder / name).exists()] for name in names if "NAME" not in name}
+    assert [name for name, found in places.items() if not found] == []
 
 
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.M))
-    named = {one for name in ("README.md", "CONTRIBUTING.md") for one in re.findall(r"`make ([a-z-]+)", read(name))}
+    named = {
+        name for document in DOCUMENTS for name in re.findall(r"`make ([a-z-]+)", document.read_text(encoding="utf-8"))
+    }
     assert named
     assert named <= targets
 

@@ -21,9 +21,10 @@ def project(small_bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
     bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
     root, card = tmp_path / "project", read_card(bundle)
     (root / "model").mkdir(parents=True)
+    (root / "docs").mkdir()
     (root / "pyproject.toml").write_text(f'[project]\nversion = "{card.version}"\n')
     (root / "model" / "__init__.py").write_text(f'"""Words."""\n\n__version__ = "{card.version}"\n')
-    (root / "CHANGELOG.md").write_text(f"# Changes\n\n## {card.version}\n\n- Something.\n\n## 0.0.0\n")
+    (root / "docs" / "CHANGELOG.md").write_text(f"# Changes\n\n## {card.version}\n\n- Something.\n\n## 0.0.0\n")
     readme = f"# Words\n\n{readme_figures.START}\n{readme_figures.END}\n"
     (root / "README.md").write_text(readme_figures.with_table(readme, card))
     (root / "requirements.txt").write_text("-c requirements/constraints.txt\npydicom>=3.0,<4\n")
@@ -31,7 +32,7 @@ def project(small_bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def evidence(root: Path, version: str, sha256: str) -> None:
-    (root / "docs" / "evidence").mkdir(parents=True)
+    (root / "docs" / "evidence").mkdir()
     content = {"bundle": {"version": version, "sha256": sha256}, "quick": False}
     (root / "docs" / "evidence" / "evidence.json").write_text(json.dumps(content))
 
@@ -40,10 +41,10 @@ def test_versions_have_to_agree(project: tuple[Path, Path]) -> None:
     root, bundle = project
     assert list(release.versions(root, bundle)) == []
     (root / "pyproject.toml").write_text('[project]\nversion = "9.0.0"\n')
-    (root / "CHANGELOG.md").write_text("# Changes\n\n## 8.0.0\n")
+    (root / "docs" / "CHANGELOG.md").write_text("# Changes\n\n## 8.0.0\n")
     assert list(release.versions(root, bundle)) == [
         "pyproject.toml says 9.0.0 and the bundle's card 0.0.1: make them one.",
-        "The first section of CHANGELOG.md says 8.0.0 and the bundle's card 0.0.1: make them one.",
+        "The first section of docs/CHANGELOG.md says 8.0.0 and the bundle's card 0.0.1: make them one.",
     ]
 
 
@@ -108,6 +109,6 @@ def test_all_of_it_ends_in_a_code_and_in_sentences(
     said = capsys.readouterr().out
     assert "passes  Versions" in said and "FAILS   Evidence" in said and "pydicom" in said
     assert said.rstrip().endswith("2 things are to be mended before a release.")
-    (root / "CHANGELOG.md").unlink()
+    (root / "docs" / "CHANGELOG.md").unlink()
     assert release.main(root, bundle) == 1
     assert "FAILS   Versions" in capsys.readouterr().out
