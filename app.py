@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import StopException
 
-from interface.core import language
+from interface.core import language, streamlit_internals
 from interface.core.language import mark, tr
 
 ABOUT = mark(
@@ -42,7 +41,7 @@ page = st.navigation(
 )
 try:
     page.run()
-except StopException:
+except streamlit_internals.StopException:
     # A page that can't go on ends with `st.stop`; the language can be chosen there too.
     language.switch(spoken)
     raise

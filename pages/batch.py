@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from interface.batch import rows
-from interface.core import labels, operating_point, page, queue
+from interface.core import labels, operating_point, page, queue, streamlit_internals
 from interface.core.language import tr
 from interface.report import buttons
 from model.reading.card import Card
@@ -31,7 +31,7 @@ def uploader(card: Card) -> None:
     count = st.session_state.setdefault("batch_uploads", 0)
 
     def take() -> None:
-        files = page.still_there(st.session_state[f"batch_{count}"])
+        files = streamlit_internals.received(st.session_state[f"batch_{count}"])
         fitting, total = [], 0
         for file in files:
             total += file.size
@@ -39,7 +39,7 @@ def uploader(card: Card) -> None:
                 fitting.append(file)
         current().add(page.expand(fitting))
         current().left_out += len(files) - len(fitting)
-        page.forget_uploads(files)
+        streamlit_internals.forget_uploads(files)
         st.session_state.batch_uploads = count + 1
 
     st.file_uploader(

@@ -11,8 +11,8 @@ from gettext import GNUTranslations
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from interface.core import streamlit_internals
 from model.messages import Message
 
 ENGLISH = "en"
@@ -74,7 +74,7 @@ def spoken() -> str:
 
     Like whatever draws, it raises StopException or RerunException where the visitor went away or clicked meanwhile.
     """
-    if get_script_run_ctx(suppress_warning=True) is None:
+    if not streamlit_internals.in_script():
         return ENGLISH
     return str(st.session_state.get(_SPOKEN, ENGLISH))
 

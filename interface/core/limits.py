@@ -19,13 +19,11 @@ from model.reading.radiograph import Radiograph
 from model.reading.reader import Reader, Reading, refused
 
 SECONDS, MOST_SECONDS = "CXR_SECONDS_PER_PICTURE", 20.0
-# Decoders that were given up and still run; each has a core and one picture's memory until it comes to its end.
 MOST_GIVEN_UP = 4
 # A class of students brings a few hundred pictures; Python makes an object of every entry of the table of contents.
 ARCHIVE_LIMITS = ArchiveLimits(members=500, bytes=4000 * MEGA, table_bytes=MEGA, zip64=False)
 _LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
-_given_up: list[threading.Thread] = []
 
 
 def read_guarded(
@@ -54,7 +52,29 @@ def read_guarded(
         return refused(Message(Code.PROGRAM_FAULT), title), None
 
 
-def in_time(work: Callable[[], _Result]) -> _Result:
+class GivenUp:
+    """Threads that were given up and still run; each has a core and one picture's memory until it comes to its end."""
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def add(self, thread: threading.Thread) -> None:
+        """Remember a thread."""
+        with self._lock:
+            self._threads.append(thread)
+
+    def count(self) -> int:
+        """How many of them still run."""
+        with self._lock:
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            return len(self._threads)
+
+
+GIVEN_UP = GivenUp()
+
+
+def in_time(work: Callable[[], _Result], given_up: GivenUp = GIVEN_UP) -> _Result:
     """Do something that a file could make last for ever, such as decoding it, and give it up after a while.
 
     The limit is CXR_SECONDS_PER_PICTURE, or else 20 s. Python can't end a thread, so one that was given up goes on
@@ -64,6 +84,7 @@ def in_time(work: Callable[[], _Result]) -> _Result:
 
     Args:
         work: what to do.
+        given_up: where a thread goes that took too long.
 
     Returns:
         What it returns.
@@ -73,8 +94,7 @@ def in_time(work: Callable[[], _Result]) -> _Result:
             raises is raised too.
     """
     make_sure_of_room()
-    _given_up[:] = [thread for thread in _given_up if thread.is_alive()]
-    if len(_given_up) >= MOST_GIVEN_UP:
+    if given_up.count() >= MOST_GIVEN_UP:
         raise Unreadable(Message(Code.SERVER_BUSY))
     results: list[_Result] = []
     failures: list[BaseException] = []
@@ -96,6 +116,6 @@ def in_time(work: Callable[[], _Result]) -> _Result:
             # The trace holds this frame: without the list it would hold itself, and the file, until the next sweep.
             failures.clear()
     if not results:
-        _given_up.append(thread)
+        given_up.add(thread)
         raise Unreadable(Message(Code.TOO_SLOW, seconds=Decimal(f"{seconds:g}")))
     return results.pop()

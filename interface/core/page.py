@@ -10,12 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from interface.core import loading, session_end, streamlit_internals
+from interface.core import loading, streamlit_internals
 from interface.core.language import tr
 from interface.core.session import Read, Refused, Shelf
 from model.errors import BundleError
@@ -29,17 +25,12 @@ streamlit_internals.keep_in_memory()  # every page imports this module before it
 
 
 def through_app() -> None:
-    """Start over with app.py where Streamlit ran a page by itself.
-
-    It does so for the first visitor of a server who follows a link to a page, because a folder `pages` beside app.py
-    once was the way to say what the pages are, and it learns of `st.navigation` only from running app.py.
-    """
-    session_end.clean_up_after_this_visitor()
+    """Start over with app.py where Streamlit ran a page by itself (`streamlit_internals.leave_pages_folder`)."""
+    streamlit_internals.forget_visitor_after_leaving()
     first = not st.session_state.get("through_app")
     st.session_state.through_app = True
     # At the start of a session only: a rerun later would lose the click on a button.
-    if first and PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
+    if first and streamlit_internals.leave_pages_folder():
         st.rerun()
 
 
@@ -78,41 +69,25 @@ def reader_or_stop() -> Reader:
 def read_uploads(key: str) -> None:
     """Read what the uploader with this key holds, then free the files: only what the page shows is kept.
 
-    Streamlit keeps uploaded files until the session ends, even when their uploader is gone, and ten raw DICOM files
-    can have 300 MB; so they are taken out by hand, as Streamlit itself does for recorded sound.
+    Ten raw DICOM files can have 300 MB.
     """
     from interface.read import uploads
 
-    files = still_there(st.session_state[key])
+    files = streamlit_internals.received(st.session_state[key])
     try:
-        reader = loading.reader()
-    except BundleError:
-        return  # the page says so when it comes to `bundle_or_stop`
-    try:
-        new = uploads.take(shelf(), files, reader)
+        new = uploads.take(shelf(), files, loading.reader())
         if new:
             st.session_state.chosen = new[0]
+    except BundleError:
+        pass  # the page says so when it comes to `bundle_or_stop`
     finally:
-        forget_uploads(files)  # also where the visitor went away while the files waited for their turn
+        # Also where the visitor went away while the files waited for their turn.
+        streamlit_internals.forget_uploads(files)
 
 
-def still_there(files: Sequence[object] | None) -> list[UploadedFile]:
-    """The files of an uploader without those that are only names.
-
-    The content is gone after a lost connection, and when a click during a reading has Streamlit call `on_change` again.
-    """
-    return [file for file in files or () if isinstance(file, UploadedFile)]
-
-
-def forget_uploads(files: Sequence[UploadedFile]) -> None:
-    """Take uploaded files out of the server's memory; who still holds one can go on reading it."""
-    context = get_script_run_ctx()
-    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        for file in files:
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-
-
-def expand(files: Sequence[UploadedFile], *, folders: bool = False) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def expand(
+    files: Sequence[streamlit_internals.UploadedFile], *, folders: bool = False
+) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Uploaded files, and those in uploaded ZIP archives, as names (see `session.files`) and what gives the content."""
     from interface.read import uploads
 

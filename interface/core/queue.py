@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
-from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
+from interface.core import streamlit_internals
 from interface.core.language import ntr
 from interface.core.settings import number
 
@@ -78,15 +77,13 @@ class Notice:
 
     def __call__(self, ahead: int) -> None:
         """Say how many readings come first; raises StopException where the visitor went away."""
-        # The callback of a part that runs by itself can't draw: it would write over the title of the page.
-        if get_script_run_ctx(suppress_warning=True) is None or ThreadState.get().in_fragment_callback:
-            return
-        _undisturbed(lambda: self._draw(_waiting(ahead)))
+        if streamlit_internals.can_draw():
+            streamlit_internals.put_off_clicks(lambda: self._draw(_waiting(ahead)))
 
     def clear(self) -> None:
         """Take the line away."""
         if self._place is not None:
-            _undisturbed(self._place.empty)
+            streamlit_internals.put_off_clicks(self._place.empty)
             self._place = None
 
     def _draw(self, text: str) -> None:
@@ -98,21 +95,6 @@ class Notice:
 def _waiting(ahead: int) -> str:
     """The line; called where a click is put off, as to look up the session's language raises for it too."""
     return ntr("Waiting: {count} reading before yours.", "Waiting: {count} readings before yours.", ahead)
-
-
-def _undisturbed(draw: Callable[[], Any]) -> None:
-    """Draw; what the visitor clicked meanwhile is put off, because files left in the middle would never be read.
-
-    Streamlit calls `on_change` once for a change: a run that gives up there for the sake of the next click does not
-    come back to it. So the request goes back to the end, and is met at the first call that draws after the reading.
-    """
-    try:
-        draw()
-    except RerunException as later:
-        context = get_script_run_ctx()
-        if context is None or context.script_requests is None:
-            raise
-        context.script_requests.request_rerun(later.rerun_data)
 
 
 TURNS = Turns(int(number(AT_ONCE, 1, 1)))

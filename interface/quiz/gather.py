@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from interface.core import labels, page
+from interface.core import labels, page, streamlit_internals
 from interface.core.language import mark, tr
 from interface.gallery import cards, cases, store
 from interface.gallery.download import Unfetched
@@ -80,7 +80,7 @@ def from_files(place: str, card: Card, most: int, label: str, *, mixed: bool) ->
     """
     names = ", ".join(f"{labels.plain(name)} ({labels.plain(labels.class_name(name))})" for name in card.classes)
     count = f"{place}_uploads"
-    files = page.still_there(
+    files = streamlit_internals.received(
         st.file_uploader(
             tr("Radiographs with their labels: pictures and a CSV, or a ZIP"),
             accept_multiple_files=True,
@@ -94,7 +94,7 @@ def from_files(place: str, card: Card, most: int, label: str, *, mixed: bool) ->
     try:
         return read(page.expand(files, folders=True), [], most=most, mixed=mixed)
     finally:
-        page.forget_uploads(files)
+        streamlit_internals.forget_uploads(files)
         st.session_state[count] += 1
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 import pydicom
 import pytest
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     MPEG2MPML,
@@ -228,6 +228,17 @@ def test_pillow_alone_does_not_suffice_for_12_bits() -> None:
     needed = r"compressed as JPEG .*install pylibjpeg-libjpeg"
     with without_plugins("1.2.840.10008.1.2.4.51", "gdcm", "pylibjpeg"), pytest.raises(Unreadable, match=needed):
         decode(real("JPGExtended.dcm"))
+
+
+def test_a_damaged_file_is_not_taken_for_a_missing_decoder() -> None:
+    file = pydicom.dcmread(io.BytesIO(real("SC_rgb_jpeg_dcmtk.dcm")))
+    (frame,) = generate_frames(file.PixelData, number_of_frames=1)
+    file.PixelData = encapsulate([frame[: len(frame) // 3]])
+    buffer = io.BytesIO()
+    file.save_as(buffer)
+    syntax = str(file.file_meta.TransferSyntaxUID)
+    with without_plugins(syntax, "gdcm", "pylibjpeg"), pytest.raises(Unreadable, match="damaged"):
+        decode(buffer.getvalue())
 
 
 @contextmanager

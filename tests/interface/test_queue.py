@@ -210,7 +210,6 @@ def test_a_part_that_runs_by_itself_waits_in_silence() -> None:
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], object]]:
     """Work that does not end before the test does."""
     monkeypatch.setenv(limits.SECONDS, "0.05")
-    monkeypatch.setattr(limits, "_given_up", [])
     end = threading.Event()
     yield lambda: end.wait(PATIENCE)
     end.set()
@@ -218,32 +217,62 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], object]]:
 
 def test_a_file_that_takes_too_long_ends_as_a_sentence(stuck: Callable[[], object]) -> None:
     with pytest.raises(Unreadable, match=r"more than 0\.05 s .* save the picture smaller") as refused:
-        limits.in_time(stuck)
+        limits.in_time(stuck, limits.GivenUp())
     assert str(refused.value).endswith(".")
     assert limits.in_time(lambda: 7) == 7
 
 
 def test_files_that_were_given_up_are_limited_in_number(stuck: Callable[[], object]) -> None:
+    given_up = limits.GivenUp()
     for _ in range(limits.MOST_GIVEN_UP):
         with pytest.raises(Unreadable, match="took more than"):
-            limits.in_time(stuck)
+            limits.in_time(stuck, given_up)
     begun: list[int] = []
     with pytest.raises(Unreadable, match="choose it again in a minute"):
-        limits.in_time(lambda: begun.append(1))
-    assert begun == [] and len(limits._given_up) == limits.MOST_GIVEN_UP
+        limits.in_time(lambda: begun.append(1), given_up)
+    assert begun == [] and given_up.count() == limits.MOST_GIVEN_UP
+
+
+def test_a_thread_given_up_while_another_reading_counts_is_not_lost() -> None:
+    given_up, end = limits.GivenUp(), threading.Event()
+    second = threading.Thread(target=end.wait, daemon=True)
+    adding = threading.Thread(target=given_up.add, args=(second,))
+
+    class First(threading.Thread):
+        """Gives the other reading the moment in which it is counted."""
+
+        def is_alive(self) -> bool:
+            if not adding.ident:
+                adding.start()
+                adding.join(0.2)
+            return super().is_alive()
+
+    first = First(target=end.wait, daemon=True)
+    first.start()
+    second.start()
+    given_up.add(first)
+    given_up.count()
+    adding.join()
+    assert given_up.count() == 2
+    end.set()
 
 
 def test_a_decoder_that_comes_to_its_end_after_all_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(limits.SECONDS, "0.05")
-    monkeypatch.setattr(limits, "_given_up", [])
-    end = threading.Event()
+    end, given_up = threading.Event(), limits.GivenUp()
+    threads: list[threading.Thread] = []
+
+    def slow() -> None:
+        threads.append(threading.current_thread())
+        end.wait(PATIENCE)
+
     for _ in range(limits.MOST_GIVEN_UP):
         with pytest.raises(Unreadable):
-            limits.in_time(lambda: end.wait(PATIENCE))
+            limits.in_time(slow, given_up)
     end.set()
-    for thread in limits._given_up:
+    for thread in threads:
         thread.join(PATIENCE)
-    assert limits.in_time(lambda: "read") == "read"
+    assert limits.in_time(lambda: "read", given_up) == "read"
 
 
 def test_what_the_work_raises_comes_through() -> None:

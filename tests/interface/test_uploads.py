@@ -19,9 +19,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import streamlit as st
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.runtime.scriptrunner import StopException
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
-from interface.core import limits, loading, queue
+from interface.core import limits, loading, page, queue, streamlit_internals
 from interface.core.session import MOST_ITEMS, Read, Refused, Shelf
 from interface.read import uploads
 from interface.read.uploads import take
@@ -127,7 +130,6 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(limits.SECONDS, "0.05")
-    monkeypatch.setattr(limits, "_given_up", [])
     end = threading.Event()
 
     def slow() -> bytes:
@@ -234,3 +236,13 @@ def test_a_damaged_bundle_is_a_sentence(small_bundle: Path, tmp_path: Path, monk
     monkeypatch.setenv("CXR_BUNDLE", str(folder))
     with pytest.raises(BundleError, match=r"damaged|SHA"):
         loading.reader()
+
+
+def test_uploads_are_freed_where_there_is_no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXR_BUNDLE", str(tmp_path))
+    freed: list[object] = []
+    monkeypatch.setattr(streamlit_internals, "forget_uploads", freed.extend)
+    file = UploadedFile(UploadedFileRec("1", "a.png", "image/png", png("normal")), FileURLs(file_id="1"))
+    monkeypatch.setitem(st.session_state, "files", [file])
+    page.read_uploads("files")
+    assert freed == [file]

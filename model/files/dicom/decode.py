@@ -97,8 +97,8 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
         # pylibjpeg-rle is written in Rust, and Rust's panics arrive as something that is no Exception.
         if type(error).__name__ == "PanicException":
             raise ValueError("the decoder gave up") from None
-        # Pillow alone reads the commonest kinds of JPEG; the rest needs the full decoder.
-        if found and found.name != "RLE" and "pylibjpeg" not in decoder.available_plugins:
+        # Pillow alone reads JPEG of 8 bits; more need the full decoder.
+        if found and found.name != "RLE" and "pylibjpeg" not in decoder.available_plugins and dataset.BitsStored > 8:
             raise _missing(found) from None
         raise
     # Some decoders give all the frames that they find, whatever the file says.
