@@ -15,11 +15,10 @@ from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from interface.batch import rows as batch_rows
-from interface.core import queue
+from interface.core import labels, queue
 from model.messages import Code, Message
 from model.reading import bundle as bundles
 from model.reading.reader import Reader
-from tests.pages.test_read import said
 
 Picture = Callable[..., tuple[str, bytes, str]]
 
@@ -47,7 +46,8 @@ def test_every_file_becomes_a_row_and_a_bad_one_a_reason(page: AppTest, picture:
     here = page.session_state.batch
     assert len(here.rows) == 5 and not here.waiting
     assert [row.name for row in here.rows if row.refused] == ["notes.txt"]
-    assert r"notes\.txt" in said(page)
+    table = page.dataframe[0].value
+    assert list(table["Name"])[-1] == "notes.txt" and "text and not a picture" in list(table["Notes"])[-1]
     counts = {one.label: int(one.value) for one in page.metric}
     assert counts["Refused"] == 1 and sum(counts.values()) == 5
     page.button(key="batch_forget").click().run()
@@ -91,7 +91,8 @@ def test_a_script_that_is_stopped_while_it_waits_loses_no_file(
     with queue.turn(), pytest.raises(StopException):
         here.step(reader, notice=Gone())
     assert here.total == 1 and len(here.waiting) == 1
-    assert not here.step(reader).refused
+    row = here.step(reader)
+    assert row is not None and not row.refused
     assert not here.waiting and len(queue.TURNS) == 0
 
 
@@ -101,3 +102,58 @@ def test_file_that_can_not_be_loaded_is_a_row(reader: Reader) -> None:
 
     row = batch_rows.read("x.png", broken, reader)
     assert row.refused and row.reading.reasons == (Message(Code.PROGRAM_FAULT),)
+
+
+def test_the_operating_point_decides_rows_counts_and_files_at_once(page: AppTest, picture: Picture) -> None:
+    page.file_uploader[0].set_value([picture(label, seed) for seed in (1, 2) for label in ("covid19", "normal")]).run()
+    here, card = page.session_state.batch, page.session_state.batch.rows[0].decided
+    for point in card:
+        page.selectbox(key="batch_point").select(point).run()
+        assert not page.exception
+        decided = [row.reading.decision for row in here.rows_at(point)]
+        counts = {metric.label: int(metric.value) for metric in page.metric}
+        assert counts["Uncertain"] == decided.count("uncertain") and sum(counts.values()) == len(here.rows)
+        assert list(page.dataframe[0].value["Decision"]) == [labels.decision_name(name) for name in decided]
+        lines = batch_rows.json_lines(here.rows_at(point)).splitlines()
+        assert {json.loads(line)["operating_point"] for line in lines} == {point}
+
+
+def test_stop_pressed_twice_in_the_middle_of_a_reading_keeps_what_was_read(reader: Reader, picture: Picture) -> None:
+    here = filled([picture("normal", seed) for seed in (1, 2, 3)])
+    here.step(reader)
+    name, data, _ = picture("normal", 2)
+
+    def stopping() -> bytes:
+        here.stop()
+        here.stop()
+        return data
+
+    here.waiting[0] = (name, stopping)
+    assert here.step(reader) is not None
+    assert len(here.rows) == 2 and not here.waiting and here.stopped == 1
+    assert here.step(reader) is None
+
+
+def test_a_copy_is_marked_and_a_kept_file_can_be_opened(reader: Reader, picture: Picture) -> None:
+    first, other = picture("normal", 1), picture("normal", 2)
+    here = filled([first, other, ("again.png", *first[1:])])
+    while here.waiting:
+        here.step(reader)
+    assert batch_rows.copies(here.rows) == {2: 0}
+    assert [row.data for row in here.rows] == [first[1], other[1], first[1]]
+
+
+def test_large_files_are_read_and_not_kept(reader: Reader, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_rows, "MOST_KEPT", len(picture("normal", 1)[1]) + 10)
+    here = filled([picture("normal", 1), picture("normal", 2)])
+    while here.waiting:
+        here.step(reader)
+    assert [bool(row.data) for row in here.rows] == [True, False] and not any(row.refused for row in here.rows)
+
+
+def test_a_caption_is_shown_as_it_is_and_not_as_markdown(page: AppTest, picture: Picture) -> None:
+    _, data, kind = picture("normal", 1)
+    page.file_uploader[0].set_value(("**bold** :red[x].png", data, kind)).run()
+    assert not page.exception
+    captions = [image.caption for element in page.get("image") for image in element.proto.imgs]
+    assert captions and all(r"\*\*bold\*\* \:red\[x\]\.png" in caption for caption in captions)
