@@ -69,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--cache", type=Path, default=Path("runs/cache"), help="default: runs/cache")
     evaluate.add_argument("--outside", action="store_true", help="leave the sources that it learned from out")
     evaluate.add_argument("--sources", type=_names, default=(), help="of the others, these alone (comma-separated)")
+    evaluate.add_argument(
+        "--compare", type=Path, action="append", default=[], metavar="FOLDER", help="another bundle, for the codec"
+    )
+    evaluate.add_argument("--parts", type=_names, default=(), help="these alone, beside an earlier run's others")
+    evaluate.add_argument("--update-card", action="store_true", help="write the figures elsewhere into its card")
     evaluate.add_argument("--quick", action="store_true", help="small samples, to try it; goes to artefacts/evidence")
     bench = commands.add_parser("bench", help="measure how fast this machine trains")
     bench.set_defaults(command=_bench, again="run the same command again")
@@ -195,8 +200,19 @@ def _evaluate(options: argparse.Namespace) -> None:
     from model.evaluation import run
 
     out = options.out or Path("artefacts/evidence" if options.quick else ".")
-    chosen = {"quick": options.quick, "outside": options.outside, "unseen": options.sources}
-    run.run(options.bundle, options.data, out, options.cache, **chosen)
+    evidence = run.run(
+        options.bundle,
+        options.data,
+        out,
+        options.cache,
+        quick=options.quick,
+        outside=options.outside,
+        unseen=options.sources,
+        compare=options.compare,
+        parts=options.parts,
+    )
+    if options.update_card:
+        run.write_elsewhere(options.bundle, evidence)
 
 
 def _bench(options: argparse.Namespace) -> None:

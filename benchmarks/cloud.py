@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 import sys
 import tempfile
 import threading
@@ -16,7 +17,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +26,82 @@ import numpy as np
 from pydicom import dcmread
 
 from benchmarks import images, machine
-from benchmarks.memory_limit import limited
+from benchmarks.crowd import Tally
 from model.reading.card import chosen, read_card
 from scripts import serving
 from scripts.visitor import Visitor
 
 LIMIT_MB, SESSIONS, READINGS, PATIENCE = 690, 10, 5, 120
+# Runs before the program, in its process: what it allocates before it enters the group would not count.
+_ENTER = "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid())); os.execv(sys.argv[2], sys.argv[2:])"
 
 
 @dataclass
-class Tally:
-    """What the visitors met; threads share it and only append."""
+class Limit:
+    """How a program's memory is bounded.
 
-    seconds: list[float] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+    Attributes:
+        how: in words.
+        group: folder of the control group; None where its resident memory is only watched.
+        names: of the group's files, for version 1 or 2: highest use, and the one with the number of kills.
+    """
+
+    how: str
+    group: Path | None = None
+    names: tuple[str, str] = ("", "")
+
+    def inside(self, program: list[str]) -> list[str]:
+        """The command that runs a program under the limit; its first word is the path of a Python."""
+        if self.group is None:
+            return program
+        return [sys.executable, "-c", _ENTER, str(self.group / "cgroup.procs"), *program]
+
+    def counted(self) -> dict[str, Any]:
+        """What the group counted, page cache included, which is dropped before anything is killed."""
+        if self.group is None:
+            return {}
+        peak = int((self.group / self.names[0]).read_text()) / 1e6
+        lines = (self.group / self.names[1]).read_text().splitlines()
+        kills = next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+        return {"peak_mb_with_page_cache": round(peak, 1), "kills": kills}
+
+
+@contextmanager
+def limited(megabytes: int) -> Iterator[Limit]:
+    """Make a control group with a limit, or say that there is none; it is removed at the end, when it is empty.
+
+    Args:
+        megabytes: of 1,000,000 bytes.
+    """
+    top = Path("/sys/fs/cgroup")
+    for parent, settings, names, version in (
+        (top / "memory", {"memory.limit_in_bytes": megabytes, "memory.swappiness": 0},
+         ("memory.max_usage_in_bytes", "memory.oom_control"), 1),
+        (top, {"memory.max": megabytes, "memory.swap.max": 0}, ("memory.peak", "memory.events"), 2),
+    ):  # fmt: skip
+        group = parent / f"cxr-cloud-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            for name, value in settings.items():
+                (group / name).write_text(str(value * 1_000_000))
+        except OSError:
+            group.rmdir()
+            continue
+        try:
+            yield Limit(f"control group (version {version}) with {megabytes} MB and no swap", group, names)
+        finally:
+            # The last process needs a moment to be gone.
+            for _ in range(50):
+                try:
+                    group.rmdir()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+        return
+    yield Limit(f"none could be set: the highest resident memory is compared with {megabytes} MB")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,11 +112,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with serving.serve(
             Path(scratch) / "log.txt", patience=PATIENCE, python=options.python, inside=limit.inside
         ) as server:
-            at_start = _memory(server, "VmRSS")
+            at_start = serving.memory_megabytes(server.pid, "VmRSS")
             tally = _visit(server, options.sessions, options.readings)
             survived = serving.answers(server.url, 10)
-            resident = {name: _memory(server, key) for name, key in (("at_end", "VmRSS"), ("peak", "VmHWM"))}
-        counted = limit.found()
+            resident = {
+                name: serving.memory_megabytes(server.pid, key)
+                for name, key in (("at_end", "VmRSS"), ("peak", "VmHWM"))
+            }
+        counted = limit.counted()
         traces = (Path(scratch) / "log.txt").read_text(errors="replace").count("Traceback")
     kills = counted.get("kills", 0) + (not survived)
     machine.write(
@@ -89,18 +156,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _target(limit: float, found: float) -> dict[str, Any]:
-    return {"limit": f"at most {limit}", "found": found, "met": found <= limit}
-
-
-def _memory(server: serving.Server, key: str) -> float:
-    """A line of /proc/PID/status in MB; elsewhere, and of a process that is gone, what `ps` says or nothing."""
-    status = Path(f"/proc/{server.pid}/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    found = next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{key}:")), None)
-    if found is None:
-        found = 0.0 if Path("/proc").exists() else serving.resident_megabytes(server.pid)
-    return round(found, 1)
+def _target(limit: float, value: float) -> dict[str, Any]:
+    return {"limit": f"at most {limit}", "found": value, "met": value <= limit}
 
 
 def _radiographs(count: int, seed: int) -> Iterator[bytes]:
@@ -120,7 +177,7 @@ def _visit(server: serving.Server, sessions: int, readings: int) -> Tally:
     """All sessions open the page, wait for one another, and then each reads on as fast as it can."""
     tally, together = Tally(), threading.Barrier(sessions)
 
-    def one(number: int) -> None:
+    def visit(number: int) -> None:
         try:
             with Visitor(server, patience=PATIENCE) as visitor:
                 together.wait(PATIENCE)
@@ -134,7 +191,7 @@ def _visit(server: serving.Server, sessions: int, readings: int) -> Tally:
             tally.errors.append(f"{type(error).__name__} ended a session")
 
     with ThreadPoolExecutor(sessions) as pool:
-        list(pool.map(one, range(sessions)))
+        list(pool.map(visit, range(sessions)))
     return tally
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import machine
-from benchmarks.crops import SIDE, cuttings
+from benchmarks.images import SIDE, crops
 from model.reading.card import MODEL_FILE, chosen, read_card
 from scripts import serving, watching
 from scripts.visitor import Visitor
@@ -58,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for number in range(options.classes):
                 if number:
                     time.sleep(options.pause)
-                classes.append(hold_class(server, options.sessions, options.pictures, tally, lambda: _resident(server)))
+                classes.append(
+                    hold_class(server, options.sessions, options.pictures, tally, lambda: resident(server.pid))
+                )
             steady = _steady(server, options.readings, tally) if options.readings else None
         # Its sum is checked and it is loaded with one opening.
         loads = watch.read(MODEL_FILE)
@@ -109,15 +111,15 @@ def hold_class(
         Memory before and after each picture, and how long all and each took.
     """
     start, done = time.perf_counter(), len(tally.seconds)
-    resident: list[float] = []
+    memory: list[float] = []
     # Everybody has read a picture before anybody begins the next: memory is looked at while nothing runs.
-    together = threading.Barrier(sessions, lambda: resident.append(measure()))
+    together = threading.Barrier(sessions, lambda: memory.append(measure()))
 
     def visit(number: int) -> None:
         try:
             with Visitor(server) as visitor:
                 together.wait()
-                for index, pixels in enumerate(cuttings(count, seed=1000 * number)):
+                for index, pixels in enumerate(crops(count, seed=1000 * number)):
                     _read(visitor, f"s{number}p{index}", pixels, tally)
                     together.wait()
         except Exception as error:
@@ -127,7 +129,7 @@ def hold_class(
     with ThreadPoolExecutor(sessions) as pool:
         list(pool.map(visit, range(sessions)))
     return {
-        "resident_mb_before_and_after_each_picture": resident,
+        "resident_mb_before_and_after_each_picture": memory,
         "seconds": round(time.perf_counter() - start, 1),
         "reading_seconds": _spread(tally.seconds[done:]),
     }
@@ -136,35 +138,35 @@ def hold_class(
 def _steady(server: serving.Server, readings: int, tally: Tally) -> dict[str, Any]:
     """Visitors come, read, leave, and the next one comes; a few are there at a time."""
     start, done = time.perf_counter(), len(tally.seconds)
-    resident: list[float] = []
+    memory: list[float] = []
 
     def visit(number: int) -> None:
         try:
             with Visitor(server) as visitor:
-                for index, pixels in enumerate(cuttings(BRINGS, seed=1_000_000 + number)):
+                for index, pixels in enumerate(crops(BRINGS, seed=1_000_000 + number)):
                     _read(visitor, f"s{number}p{index}", pixels, tally)
-                    if len(tally.seconds) // EVERY > len(resident) + done // EVERY:
-                        resident.append(_resident(server))
+                    if len(tally.seconds) // EVERY > len(memory) + done // EVERY:
+                        memory.append(resident(server.pid))
         except Exception as error:
             tally.errors.append(f"{type(error).__name__} ended a session")
 
     with ThreadPoolExecutor(STEADY) as pool:
         list(pool.map(visit, range(-(-readings // BRINGS))))
     # In the first fifth the sessions that a minute holds come together.
-    tenths = np.array_split(np.asarray(resident[len(resident) // 5 :]), 8)
+    tenths = np.array_split(np.asarray(memory[len(memory) // 5 :]), 8)
     return {
         "readings": len(tally.seconds) - done,
         "sessions_at_a_time": STEADY,
         "pictures_of_each": BRINGS,
         "seconds": round(time.perf_counter() - start, 1),
         "reading_seconds": _spread(tally.seconds[done:]),
-        "resident_mb": resident,
+        "resident_mb": memory,
         "medians_of_each_tenth_after_the_second": [round(float(np.median(part)), 1) for part in tenths if len(part)],
     }
 
 
 def _read(visitor: Visitor, name: str, pixels: NDArray[np.uint8], tally: Tally) -> None:
-    """One reading, and whether it is this visitor's own."""
+    """One reading, and whether the page shows that of this visitor's radiograph."""
     data = cv2.imencode(".png", pixels)[1].tobytes()
     start = time.perf_counter()
     seen = visitor.read((f"{name}.png", data))
@@ -177,8 +179,8 @@ def _read(visitor: Visitor, name: str, pixels: NDArray[np.uint8], tally: Tally) 
     except (KeyError, OSError) as error:
         tally.errors.append(f"{type(error).__name__}: no reading on the page")
         return
-    own = name.split("p")[0]
-    others = [one for one in re.findall(r"\b(s\d+)p\d+", shown) if one != own]
+    session = name.split("p")[0]
+    others = [other for other in re.findall(r"\b(s\d+)p\d+", shown) if other != session]
     if sha256 != hashlib.sha256(data).hexdigest() or name not in shown or others:
         tally.mixed.append(name)
 
@@ -186,7 +188,7 @@ def _read(visitor: Visitor, name: str, pixels: NDArray[np.uint8], tally: Tally) 
 def _targets(
     tally: Tally, traces: int, classes: list[dict[str, Any]], steady: dict[str, Any] | None, loads: int
 ) -> dict[str, Any]:
-    peaks = [max(one["resident_mb_before_and_after_each_picture"]) for one in classes]
+    peaks = [max(row["resident_mb_before_and_after_each_picture"]) for row in classes]
     highest = max(*peaks, *(steady["resident_mb"] if steady else ()), 0.0)
     found = {
         "errors": ("none", len(tally.errors) + traces, not tally.errors and not traces),
@@ -216,8 +218,9 @@ def _spread(seconds: Sequence[float]) -> dict[str, float]:
     return {f"p{percent}": round(float(np.percentile(seconds, percent)), 3) for percent in (50, 95, 100)}
 
 
-def _resident(server: serving.Server) -> float:
-    return round(serving.resident_megabytes(server.pid), 1)
+def resident(pid: int) -> float:
+    """Resident memory of a server in MB."""
+    return round(serving.resident_megabytes(pid), 1)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from model.reading.radiograph import decode
 
+# Pixels a side of the small radiographs.
+SIDE = 512
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -62,6 +66,30 @@ def windowed(count: int, seed: int = 0) -> Iterator[bytes]:
         buffer = io.BytesIO()
         dataset.save_as(buffer)
         yield buffer.getvalue()
+
+
+def crops(count: int, seed: int, side: int = SIDE) -> Iterator[NDArray[np.uint8]]:
+    """Small radiographs that are quick to read: crops of the sample, each a little darker, none a copy of another.
+
+    Args:
+        count: how many.
+        seed: of the crops.
+        side: pixels.
+
+    Yields:
+        (side, side) grey.
+    """
+    rng = np.random.default_rng(seed)
+    whole = _decoded_sample()
+    for _ in range(count):
+        height, width = (int(length * rng.uniform(0.92, 1)) for length in whole.shape)
+        part = whole[-height:, :width] * rng.uniform(0.85, 1)
+        yield cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+@cache
+def _decoded_sample() -> NDArray[np.float32]:
+    return decode(as_png(sample())).pixels
 
 
 def shared(count: int, seed: int = 0) -> Iterator[bytes]:

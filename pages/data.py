@@ -14,6 +14,7 @@ WIDTH = 960
 ROLES = {
     "training, validation and test": mark("Learned from, and measured on other patients of it"),
     "training and validation": mark("Learned from"),
+    "to choose by": mark("Never learned from, but networks were chosen by them"),
     "external test": mark("Never learned from, measured on"),
 }
 BIASES = (

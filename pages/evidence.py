@@ -20,18 +20,12 @@ MISSING = mark(
 
 
 def show(section: document.Section, found: dict[str, Any], chosen: Collection[str], known: Collection[str]) -> None:
-    """One section, with the tables' rows and the figures of the chosen sources alone; none chosen means all."""
+    """One section: the figures, and the tables' rows, of the chosen sources alone; none chosen means all."""
+    for chart in charts.of_section(section.title, found, chosen):
+        st.echarts_chart(chart.option, height=chart.height, renderer="svg", alt=chart.alt)
+        st.caption(chart.caption)
     for part in document.of_sources(section, chosen, known):
-        if isinstance(part, str):
-            (tables.show if part.startswith("|") else st.markdown)(part)
-            continue
-        drawn = charts.of_figure(part.path.name, found, chosen)
-        if drawn is None:
-            # On white in both themes: such a figure is drawn once, for the documents too.
-            st.image(part.path.read_bytes().decode(), part.alt, "stretch", alt=part.alt)
-        for chart in drawn or []:
-            st.echarts_chart(chart.option, height=chart.height, renderer="svg", alt=chart.alt)
-            st.caption(chart.caption)
+        (tables.show if part.startswith("|") else st.markdown)(part)
 
 
 def story(evidence: dict[str, Any]) -> None:

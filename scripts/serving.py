@@ -115,12 +115,18 @@ def browser() -> Iterator[Browser | None]:
 
 def resident_megabytes(pid: int) -> float:
     """Resident memory of a process, in megabytes of 1,000,000 bytes (Linux and macOS)."""
-    status = Path(f"/proc/{pid}/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-        return int(line.split()[1]) * 1024 / 1e6
+    if Path("/proc").exists():
+        return memory_megabytes(pid, "VmRSS")
     shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
     return int(shown.stdout) * 1024 / 1e6
+
+
+def memory_megabytes(pid: int, field: str) -> float:
+    """A field of Linux's /proc/PID/status, such as "VmHWM"; elsewhere, and of a process that has ended, 0."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    values = [int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{field}:")]
+    return round(values[0], 1) if values else 0.0
 
 
 def free_port() -> int:

@@ -148,7 +148,12 @@ def intervals(figures: Sequence[dict[str, Any]], reference: float) -> Option:
     """
     rows = [f"{figure.get('what', '')}\n{figure.get('set', '')}" for figure in figures]
     series: list[Option] = []
-    roles = (("internal", BLUE, "circle"), ("external", ORANGE, "triangle"), ("validation", GREY, "diamond"))
+    roles = (
+        ("internal", BLUE, "circle"),
+        ("choice", GREEN, "rect"),
+        ("external", ORANGE, "triangle"),
+        ("validation", GREY, "diamond"),
+    )
     for role, colour, symbol in roles:
         own = [(row, f) for row, f in zip(rows, figures, strict=True) if f.get("role") == role]
         if not own:

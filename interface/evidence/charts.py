@@ -16,21 +16,19 @@ from interface.evidence.data import Chart, Selection, origin
 TRAP = "trap"
 
 
-def of_figure(name: str, evidence: dict[str, Any], chosen: Collection[str]) -> list[Chart] | None:
-    """What to show in place of a drawn figure.
+def of_section(title: str, evidence: dict[str, Any], chosen: Collection[str]) -> list[Chart]:
+    """The figures of a section.
 
     Args:
-        name: of its file, such as "roc.svg".
+        title: of the section of docs/evidence/tables.md, such as "Per source".
         evidence: the JSON; empty where there is none.
         chosen: names of sources; none means all.
 
     Returns:
-        Charts, none of them where the chosen sources have no values; None where the drawn figure has to do.
+        Charts; none where the section has no figures or the chosen sources have no values.
     """
-    make = _FIGURES.get(name)
-    if make is None or not evidence:
-        return None
-    return make(Selection(evidence, chosen))
+    selection = Selection(evidence, chosen) if evidence else None
+    return [chart for make in _SECTIONS.get(title, ()) for chart in make(selection)] if selection else []
 
 
 def _areas(evidence: Selection) -> list[Chart]:
@@ -133,16 +131,16 @@ def _shade(share: float) -> str:
     return "#" + "".join(f"{round(255 + (end - 255) * share):02x}" for end in (0, 92, 150))
 
 
-_FIGURES: dict[str, Callable[[Selection], list[Chart]]] = {
-    "auc.svg": _areas,
-    "roc.svg": curves.curves("ROC", "1 - specificity", "sensitivity", "AUC"),
-    "pr.svg": curves.curves("precision-recall", "sensitivity (recall)", "precision", "average precision"),
-    # Beside the areas, as documents without curves have the matrices too.
-    "confusion.svg": lambda _: [],
-    "reliability.svg": curves.reliability,
-    "coverage.svg": curves.coverage,
-    "controls.svg": _controls,
-    "robustness.svg": _robustness,
-    "deletion.svg": curves.deletion,
-    "trap.svg": _trap,
+_SECTIONS: dict[str, tuple[Callable[[Selection], list[Chart]], ...]] = {
+    "Per source": (
+        _areas,
+        curves.curves("ROC", "1 - specificity", "sensitivity", "AUC"),
+        curves.curves("precision-recall", "sensitivity (recall)", "precision", "average precision"),
+    ),
+    "Controls": (_controls,),
+    "Heatmap": (curves.deletion,),
+    "Robustness": (_robustness,),
+    "Calibration": (curves.reliability,),
+    "Uncertain": (curves.coverage,),
+    "Studies": (_trap,),
 }

@@ -13,6 +13,8 @@ from interface.core.language import mark, tr
 Row = dict[str, Any]
 # Legible from the last row of a lecture room.
 FONT = 15
+# A share of fewer people says next to nothing.
+FEWEST = 20
 # What `model.evaluation.codec` calls the forms of a file; other names are shown as they are.
 FORMS = {
     "JPEG of quality 20 at 256 px": mark("strongly compressed JPEG, 256 pixels"),
@@ -106,7 +108,8 @@ def _other_hospitals(evidence: dict[str, Any]) -> Claim | None:
 
 
 def _healthy(evidence: dict[str, Any]) -> Claim | None:
-    rows = sorted(_rows(evidence, "elsewhere", metric="called ill"), key=lambda row: -float(row["value"]))
+    rows = [row for row in _unseen(_rows(evidence, "elsewhere", metric="called ill")) if row["n"] >= FEWEST]
+    rows.sort(key=lambda row: -float(row["value"]))
     if not rows:
         return None
     sentence = tr(

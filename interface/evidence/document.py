@@ -1,4 +1,4 @@
-"""The evidence that `make evidence` wrote, taken apart for a page: sections, their figures, rows by source."""
+"""The tables that `make evidence` wrote, taken apart for a page: sections, and rows by source."""
 
 from __future__ import annotations
 
@@ -12,63 +12,45 @@ from typing import Any
 
 from interface.components import tables
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "evidence.md"
-_FIGURE = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)$")
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "evidence" / "tables.md"
 _FILES = ("evidence.json", "trap.json")
+_SET = re.compile(r"(\w+) (?:\(never trained on\)|\(to choose by\)|test split|validation split)$")
 _ROW = re.compile(r"^\|.*\|$")
-_HEAD = re.compile(r"\*\*(\w+) [^*]*\*\*")  # a line such as "**cohen (never trained on)**, a fixed sample"
 # Columns that say which source a row is about, the surest first.
 _ABOUT = ("Source", "Pictures", "Measured on")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure: its file, and what it shows in words."""
-
-    path: Path
-    alt: str
-
-
-@dataclass(frozen=True)
 class Section:
-    """A part of the evidence: its title, and paragraphs, tables (Markdown) and figures in their order."""
+    """A part of the evidence: its title, and paragraphs and tables (Markdown) in their order."""
 
     title: str
-    parts: tuple[str | Figure, ...]
+    parts: tuple[str, ...]
 
 
-def read(document: Path = DOCUMENT) -> list[Section]:
-    """The sections of docs/evidence.md, what stands above the first one as a section without a title.
+def read(document: Path | None = None) -> list[Section]:
+    """The sections of docs/evidence/tables.md; what is above the first one is a section without a title.
 
     Raises:
         OSError: nobody has measured the bundle yet.
     """
-    text = re.sub(r"<!--.*?-->\n*", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
-    found = []
+    text = re.sub(r"<!--.*?-->\n*", "", (document or DOCUMENT).read_text(encoding="utf-8"), flags=re.DOTALL)
+    sections = []
     for block in re.split(r"^(?=## )", text, flags=re.MULTILINE):
         title, _, body = block.partition("\n") if block.startswith("## ") else ("", "", block)
-        parts = tuple(_parts(re.sub(r"^# .*\n", "", body), document.parent))
-        if title or parts:
-            found.append(Section(title.removeprefix("## "), parts))
-    return found
+        paragraphs = re.split(r"\n{2,}", re.sub(r"^# .*\n", "", body).strip())
+        if title or any(paragraphs):
+            sections.append(Section(title.removeprefix("## "), tuple(part for part in paragraphs if part.strip())))
+    return sections
 
 
-def _parts(body: str, folder: Path) -> Iterator[str | Figure]:
-    for paragraph in re.split(r"\n{2,}", body.strip()):
-        figure = _FIGURE.match(paragraph.strip())
-        if figure:
-            yield Figure(folder / figure["path"], figure["alt"])
-        elif paragraph.strip():
-            yield paragraph
-
-
-def measured(document: Path = DOCUMENT) -> dict[str, Any]:
+def measured(document: Path | None = None) -> dict[str, Any]:
     """The JSON that the document was written from, with that of the trapped network as its part "trap".
 
     Returns:
         What was read; empty where it is not there or is not readable.
     """
-    folder = document.parent / "evidence"
+    folder = (document or DOCUMENT).parent
     try:
         return _load(folder, *((folder / name).stat().st_mtime_ns for name in _FILES if (folder / name).exists()))
     except (OSError, ValueError):
@@ -89,15 +71,17 @@ def sources(sections: list[Section]) -> list[str]:
         line.split("|")[1].strip()
         for section in sections
         for part in section.parts
-        if isinstance(part, str)
         for line in part.splitlines()
         if _ROW.match(line)
     )
-    named = (re.match(r"(\w+) (?:\(never trained on\)|test split|validation split)$", cell) for cell in cells)
+    named = (
+        re.match(r"(\w+) (?:\(never trained on\)|\(to choose by\)|test split|validation split)$", cell)
+        for cell in cells
+    )
     return sorted({match[1] for match in named if match})
 
 
-def of_sources(section: Section, chosen: Collection[str], known: Collection[str]) -> Iterator[str | Figure]:
+def of_sources(section: Section, chosen: Collection[str], known: Collection[str]) -> Iterator[str]:
     """The parts of a section with what is about other sources left out.
 
     Args:
@@ -106,20 +90,13 @@ def of_sources(section: Section, chosen: Collection[str], known: Collection[str]
         known: all names of sources.
 
     Yields:
-        Tables with the rows of the chosen sources alone; other text, figures, and tables that are about no source of
-        the list, as they are. A table below a line that names one source is about that one.
+        Tables with the rows of the chosen sources alone; other text, and tables that are about no source of
+        the list, as they are.
     """
-    about = ""
     for part in section.parts:
-        if isinstance(part, Figure) or not chosen:
+        if not chosen or not _ROW.match(part.splitlines()[0]):
             yield part
-            continue
-        if not _ROW.match(part.splitlines()[0]):
-            head = _HEAD.match(part)
-            about = head[1] if head and head[1] in known else ""
-            if about in ("", *chosen):
-                yield part
-        elif about in ("", *chosen) and (kept := _rows(part, chosen, known)):
+        elif kept := _rows(part, chosen, known):
             yield kept
 
 

@@ -68,11 +68,6 @@ def calibration_of(truth: np.ndarray, score: np.ndarray, *, largest: bool) -> ca
     return metric
 
 
-def mean(_truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    """The weighted mean of the scores; NaN where nothing weighs."""
-    return float(np.average(score, weights=weight)) if weight.sum() else math.nan
-
-
 def row(
     key: str,
     where: dict[str, str],
@@ -105,4 +100,6 @@ def mean_row(
     key: str, where: dict[str, str], metric: str, what: str, values: np.ndarray, groups: Sequence[str]
 ) -> Rows:
     """The mean of (n,) values as `row` gives it."""
-    return row(key, where, metric, what, mean, (np.ones(len(values), bool), np.asarray(values, float), groups))
+    return row(
+        key, where, metric, what, calibration.mean, (np.ones(len(values), bool), np.asarray(values, float), groups)
+    )

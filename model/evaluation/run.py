@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.evaluation import curves, heatmaps, linear, robustness, selective, shortcuts, sources, study
-from model.evaluation.render import evidence as evidence_page
-from model.evaluation.render import literature, model_card, studies
+from model.evaluation import codec, curves, heatmaps, linear, robustness, selective, shortcuts, sources, study
+from model.evaluation.render import documents, model_card, studies
 from model.evaluation.render.plots import draw
+from model.reading import bundle as bundles
 from model.reading.card import Card
 
 SCHEMA = 1
@@ -27,6 +27,8 @@ def run(
     quick: bool = False,
     outside: bool = False,
     unseen: Sequence[str] = (),
+    compare: Sequence[Path] = (),
+    parts: Sequence[str] = (),
 ) -> Path:
     """Measure a bundle and write `docs/evidence/`, `docs/evidence.md` and `MODEL_CARD.md`.
 
@@ -38,6 +40,8 @@ def run(
         quick: small samples, for trying the machinery; marked as such in every document.
         outside: leave the sources that it learned from out.
         unseen: of the sources that it never saw, these alone; empty for all.
+        compare: folders of other bundles, for the codec control.
+        parts: measure these parts alone and keep the others of an earlier run; empty for all.
 
     Returns:
         The JSON's path.
@@ -46,7 +50,10 @@ def run(
         BundleError, DatasetError, EvidenceError: with a sentence for the user.
     """
     measured = study.load(bundle, data, cache, quick=quick, outside=outside, sources=unseen)
-    parts = {
+    others = [bundles.load(folder) for folder in compare]
+    measures: dict[str, Callable[[study.Study], dict[str, Any]]] = {
+        "codec": lambda s: codec.measure(s, others),
+        "elsewhere": sources.elsewhere,
         "headline": sources.measure,
         "curves": curves.measure,
         "calibration": curves.reliability,
@@ -57,7 +64,25 @@ def run(
         "predictive": sources.predictive,
         "failures": lambda s: sources.errors(s, cache / "evidence" / "confident_errors.csv"),
     }
-    evidence: dict[str, Any] = {
+    if unknown := sorted(set(parts) - set(measures)):
+        raise study.EvidenceError(f"There is no part {', '.join(unknown)}; there are {', '.join(measures)}.")
+    folder = out / "docs" / "evidence"
+    path = folder / "evidence.json"
+    evidence = _earlier(path, measured, quick=quick) if parts else _described(measured, quick=quick)
+    for name, measure in measures.items():
+        if not parts or name in parts:
+            start = time.perf_counter()
+            evidence[name] = measure(measured)
+            print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(evidence, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    publish(out, measured.card)
+    print(f"evidence in {path}, docs/evidence.md and MODEL_CARD.md beside it")
+    return path
+
+
+def _described(measured: study.Study, *, quick: bool) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "quick": quick,
         "bundle": {
@@ -68,25 +93,39 @@ def run(
             "positive_class": measured.card.positive,
         },
         "pictures": _pictures(measured),
+        "literature": studies.literature(),
     }
-    for name, measure in parts.items():
-        start = time.perf_counter()
-        evidence[name] = measure(measured)
-        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-    evidence["literature"] = literature.read()
-    folder = out / "docs" / "evidence"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "evidence.json"
-    path.write_text(json.dumps(evidence, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    publish(out, measured.card)
-    print(f"evidence in {path}, docs/evidence.md and MODEL_CARD.md beside it")
-    return path
+
+
+def _earlier(path: Path, measured: study.Study, *, quick: bool) -> dict[str, Any]:
+    """The JSON of an earlier run on the same bundle, with the sets of this one."""
+    if not path.exists():
+        return _described(measured, quick=quick)
+    evidence: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if evidence["bundle"]["sha256"] != measured.card.sha256 or evidence["quick"] != quick:
+        raise study.EvidenceError(f"{path} holds a run of another bundle or size: measure all parts.")
+    known = {row["set"] for row in evidence["pictures"]}
+    evidence["pictures"] += [row for row in _pictures(measured) if row["set"] not in known]
+    return evidence
+
+
+def write_elsewhere(bundle: Path, evidence: Path) -> None:
+    """Put what was measured in other hospitals into the card of the bundle, for the page that reads with it.
+
+    Args:
+        bundle: folder of the bundle.
+        evidence: the JSON of a run on it.
+    """
+    path = bundle / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["elsewhere"] = json.loads(evidence.read_text(encoding="utf-8"))["elsewhere"]["rows"]
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def publish(out: Path, card: Card) -> None:
-    """Write the figures and documents anew from the JSON files in `out`, for instance when an extra was added."""
+    """Write the figures and documents anew from the JSON files in `out`, for instance when a study was added."""
     folder = out / "docs" / "evidence"
-    draw(json.loads((folder / "evidence.json").read_text(encoding="utf-8")), studies.read(folder), folder)
+    draw(json.loads((folder / "evidence.json").read_text(encoding="utf-8")), folder)
     for path, text in pages(out, card).items():
         path.write_text(text, encoding="utf-8")
 
@@ -96,7 +135,8 @@ def pages(out: Path, card: Card) -> dict[Path, str]:
     folder = out / "docs" / "evidence"
     evidence = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
     return {
-        out / "docs" / "evidence.md": evidence_page.evidence_page(evidence, studies.read(folder)),
+        out / "docs" / "evidence.md": documents.evidence_page(evidence),
+        folder / "tables.md": documents.tables_page(evidence, studies.read(folder)),
         out / "MODEL_CARD.md": model_card.model_card(card, evidence),
     }
 

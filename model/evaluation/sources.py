@@ -13,6 +13,8 @@ from model.evaluation.metrics import Rows, auc_of, calibration_of, mean_row, row
 from model.evaluation.study import PictureSet, Study
 from model.reading.prevalence import Share, predictive_values
 from model.training import calibration
+from model.training import card as bundle_card
+from model.training.manifest import healthy_class
 
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 # An error is a confident one where the odds are this many times those at the decision boundary.
@@ -31,12 +33,49 @@ def measure(study: Study) -> dict[str, Any]:
         the card are from these ("card").
     """
     figures: Rows = []
+    healthy: Rows = []
     confusion = []
     for chosen in study.sets("external", "test"):
         scores = study.scores(study.read(chosen).logits)
         figures += _ranking(study, chosen, scores) + _operating_points(study, chosen, scores)
+        healthy += _healthy(study, chosen, scores)
         confusion.append(_confusion(study, chosen, scores))
-    return {"figures": figures, "confusion": confusion, "card": _against_card(study, figures)}
+    return {"figures": figures, "confusion": confusion, "card": _against_card(study, figures + healthy)}
+
+
+def elsewhere(study: Study) -> dict[str, Any]:
+    """What a score is worth in other hospitals, and how many healthy chests of each source are called ill.
+
+    Args:
+        study: the bundle and its pictures.
+
+    Returns:
+        "rows", one a source that training never saw, as `training.card.elsewhere` makes them; and "figures": the share
+        of healthy chests called ill in any way and called each class, of every source.
+    """
+    figures: Rows = []
+    sensitivity: Rows = []
+    for chosen in study.sets("external", "test"):
+        scores = study.scores(study.read(chosen).logits)
+        figures += _healthy(study, chosen, scores)
+        points = _operating_points(study, chosen, scores)
+        sensitivity += [figure for figure in points if figure["point"] == study.bundle.card.default_point]
+    return {"rows": bundle_card.elsewhere(sensitivity + figures), "figures": figures}
+
+
+def _healthy(study: Study, chosen: PictureSet, scores: np.ndarray) -> Rows:
+    """The share of healthy chests that are called ill: in any way, and of each class."""
+    classes, (decided, _) = study.bundle.card.classes, study.decide(scores)
+    rows = bundle_card.called_ill(chosen.where, classes, chosen.labels, decided, chosen.groups)
+    healthy = healthy_class(classes)
+    if rows and healthy and len(classes) > 2:
+        members = chosen.labels == classes.index(healthy)
+        patients = chosen.part(members).groups
+        for number, name in enumerate(classes):
+            if name != healthy:
+                key, what = f"{chosen.source}.called_ill.{name}", f"{healthy} called {name}"
+                rows += mean_row(key, chosen.where, f"called {name}", what, decided[members] == number, patients)
+    return rows
 
 
 def _ranking(study: Study, chosen: PictureSet, scores: np.ndarray) -> Rows:

@@ -18,7 +18,7 @@ from model.reading.card import Card, Source
 from model.reading.radiograph import decode, to_input
 from model.training import calibration, dataset
 from model.training.dataset import DECODE_SCALE
-from model.training.manifest import CHOICE_SOURCES, Record, find_records, select
+from model.training.manifest import Record, describe_set, find_records, select
 from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
 
 # Radiographs a set of a quick run, which tries the machinery and measures nothing.
@@ -53,19 +53,8 @@ class PictureSet:
 
     @property
     def where(self) -> dict[str, str]:
-        """The fields that every figure of these radiographs carries: "set", "source" and "role".
-
-        The roles: "internal" (test split of a training source), "validation", "choice" (a hospital that training never
-        saw and that networks were chosen by) and "external" (looked at once, at the end).
-        """
-        role, words = {
-            "test": ("internal", "test split"),
-            "validation": ("validation", "validation split"),
-            "external": ("external", "(never trained on)"),
-        }[self.split]
-        if self.split == "external" and self.source in CHOICE_SOURCES:
-            role, words = "choice", "(to choose by)"
-        return {"set": f"{self.source} {words}", "source": self.source, "role": role}
+        """The fields that every figure of these radiographs carries, see `manifest.describe_set`."""
+        return describe_set(self.source, self.split)
 
     def part(self, chosen: np.ndarray) -> PictureSet:
         """The same set with the chosen radiographs alone, (k,) positions or (n,) bool."""

@@ -199,6 +199,11 @@ def average_precision(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) 
     return float(average_precision_score(truth, score, sample_weight=weight))
 
 
+def mean(_truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """The weighted mean of the scores; NaN where nothing weighs."""
+    return float(np.average(score, weights=weight)) if weight.sum() else float("nan")
+
+
 def brier(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
     """Mean squared distance of the score from what was true (Brier 1950)."""
     return float(np.average((score - truth) ** 2, weights=weight))

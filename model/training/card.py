@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from model.training import calibration
 from model.training.callbacks import read_history
 from model.training.config import Settings
 from model.training.dataset import Dataset
-from model.training.manifest import Record
+from model.training.manifest import CHOICE_SOURCES, Record, describe_set, healthy_class
 from model.training.network import WHOLE_SUFFIX
 
 INTENDED_USE = (
@@ -82,12 +83,18 @@ def _sources(data: Dataset) -> list[dict]:
             {
                 "source": source,
                 "licence": _licences(own),
-                "role": "external test" if own[0].split == "external" else "training, validation and test",
+                "role": _role(own[0]),
                 "pictures": dict(Counter(r.label or "unlabelled" for r in own if r.split != "unused")),
                 "split": dict(Counter(r.split for r in own)),
             }
         )
     return rows
+
+
+def _role(record: Record) -> str:
+    if record.split != "external":
+        return "training, validation and test"
+    return "to choose by" if record.source in CHOICE_SOURCES else "external test"
 
 
 def _without_folder(path: str | None) -> str:
@@ -135,9 +142,10 @@ def _git_commit() -> str:
 
 
 def measure(card: dict, data: Dataset, logits: dict[str, np.ndarray]) -> list[dict]:
-    """Measure each test source on its own, with intervals by patient.
+    """Measure each source on its own, with intervals by patient.
 
-    AUC of the positive class against each other class; sensitivity and specificity at the default operating point.
+    AUC of the positive class against each other class; sensitivity and specificity at the default operating point; the
+    share of healthy chests that are called ill in any way.
 
     Args:
         card: calibrated.
@@ -147,50 +155,84 @@ def measure(card: dict, data: Dataset, logits: dict[str, np.ndarray]) -> list[di
     Returns:
         Rows for the card's "figures".
     """
-    positive = data.classes.index(card["positive_class"])
-    threshold = card["operating_points"]["points"]["balanced"]["threshold"]
     rows: list[dict] = []
     for split in ("test", "external"):
         chosen = data.indices(split)
-        scores = calibration.scores_of(logits[split], card["calibration"]["temperature"])[:, positive]
+        scores = calibration.scores_of(logits[split], card["calibration"]["temperature"])
         labels = data.labels(chosen)
         sources = np.array([data.records[i].source for i in chosen])
         groups = np.array([data.records[i].group for i in chosen])
         for source in sorted(set(sources)):
             here = sources == source
-            common = {
-                "set": f"{source} {'test split' if split == 'test' else '(never trained on)'}",
-                "source": source,
-                "role": "internal" if split == "test" else "external",
-            }
-            rows += _figures_of(common, labels[here], scores[here], groups[here], positive, threshold, data.classes)
+            where = describe_set(source, split)
+            rows += _figures_of(where, card, labels[here], scores[here], groups[here])
     return rows
 
 
-def _figures_of(
-    common: dict,
-    labels: np.ndarray,
-    scores: np.ndarray,
-    groups: np.ndarray,
-    positive: int,
-    threshold: float,
-    classes: tuple[str, ...],
-) -> list[dict]:
-    name, source = classes[positive], common["source"]
-    ill = labels == positive
+def _figures_of(where: dict, card: dict, labels: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> list[dict]:
+    classes = tuple(card["classes"])
+    name, positive = card["positive_class"], classes.index(card["positive_class"])
+    threshold = card["operating_points"]["points"]["balanced"]["threshold"]
+    score, ill = scores[:, positive], labels == positive
     rows = []
 
     def add(key: str, metric: str, what: str, chosen: np.ndarray, how: calibration.Metric) -> None:
-        value = calibration.estimate(how, ill[chosen], scores[chosen], groups[chosen])
-        rows.append({"id": f"{source}.{key}", **common, "metric": metric, "what": what} | value.as_json())
+        value = calibration.estimate(how, ill[chosen], score[chosen], groups[chosen])
+        rows.append({"id": f"{where['source']}.{key}", **where, "metric": metric, "what": what} | value.as_json())
 
     for other in sorted(set(labels.tolist()) - {positive}):
-        own, label = labels == other, classes[other]
+        members, label = labels == other, classes[other]
         if ill.any():
-            add(f"auc.{label}", "AUC", f"{name} against {label}", ill | own, calibration.auc)
+            add(f"auc.{label}", "AUC", f"{name} against {label}", ill | members, calibration.auc)
         rule = calibration.share_at_or_above(threshold, among=False)
-        add(f"specificity.{label}", "specificity", f"{label} not called {name}", own, rule)
+        add(f"specificity.{label}", "specificity", f"{label} not called {name}", members, rule)
     if ill.any():
         rule = calibration.share_at_or_above(threshold, among=True)
         add("sensitivity", "sensitivity", f"{name} called {name}", ill, rule)
-    return rows
+    decided, _ = calibration.confidences(scores, positive, threshold)
+    return rows + called_ill(where, classes, labels, decided, groups.tolist())
+
+
+def called_ill(
+    where: dict, classes: tuple[str, ...], labels: np.ndarray, decided: np.ndarray, groups: Sequence[str]
+) -> list[dict]:
+    """The share of healthy chests that are called ill in any way.
+
+    Args:
+        where: "set", "source" and "role" of the radiographs.
+        classes: their names.
+        labels: (n,) true class numbers.
+        decided: (n,) decided class numbers.
+        groups: the patient of each radiograph.
+
+    Returns:
+        One row, none where no radiograph is of a healthy person.
+    """
+    healthy = healthy_class(classes)
+    members = np.flatnonzero(labels == classes.index(healthy)) if healthy else np.array([], int)
+    if not len(members):
+        return []
+    called = (decided[members] != classes.index(str(healthy))).astype(float)
+    patients = [groups[i] for i in members]
+    value = calibration.estimate(calibration.mean, np.zeros(len(called), bool), called, patients)
+    what = f"{healthy} called {' or '.join(name for name in classes if name != healthy)}"
+    key = f"{where['source']}.called_ill"
+    return [{"id": key, **where, "metric": "called ill", "what": what} | value.as_json()]
+
+
+def elsewhere(figures: list[dict]) -> list[dict]:
+    """What a score is worth in other hospitals: sensitivity, and healthy chests called ill, of each.
+
+    Args:
+        figures: rows as `measure` returns them.
+
+    Returns:
+        A row for each source that training never saw: "source", "set", "role", and "sensitivity" and "called_ill" with
+        "value", "low", "high" and "n", each where the source has such radiographs.
+    """
+    rows: dict[str, dict] = {}
+    for figure in figures:
+        if figure["role"] in ("choice", "external") and figure["metric"] in ("sensitivity", "called ill"):
+            row = rows.setdefault(figure["source"], {name: figure[name] for name in ("source", "set", "role")})
+            row[figure["metric"].replace(" ", "_")] = {name: figure[name] for name in ("value", "low", "high", "n")}
+    return sorted(rows.values(), key=lambda row: (row["role"] != "choice", row["source"]))

@@ -98,6 +98,7 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Pa
             logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), size))
         _calibrate(card, data, logits["validation"])
         card["figures"] = bundle_card.measure(card, data, logits)
+        card["elsewhere"] = bundle_card.elsewhere(card["figures"])
         seal(card, staged)
         shipped.load(staged)
         swap(staged, out)

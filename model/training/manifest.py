@@ -214,9 +214,35 @@ def select(
     return chosen
 
 
+def describe_set(source: str, split: str) -> dict[str, str]:
+    """What every figure says of the radiographs behind it: "set" (in words), "source" and "role".
+
+    Args:
+        source: of the manifest.
+        split: "validation", "test" or "external".
+
+    Returns:
+        The fields. The roles: "internal" (test split of a training source), "validation", "choice" (a hospital that
+        training never saw and that networks are chosen by) and "external" (looked at once, at the end).
+    """
+    role, words = {
+        "test": ("internal", "test split"),
+        "validation": ("validation", "validation split"),
+        "external": ("external", "(never trained on)"),
+    }[split]
+    if split == "external" and source in CHOICE_SOURCES:
+        role, words = "choice", "(to choose by)"
+    return {"set": f"{source} {words}", "source": source, "role": role}
+
+
 def order_classes(labels: Iterable[str]) -> tuple[str, ...]:
     """The classes in the order of the logits: normal first, the positive class last, else by name."""
     return tuple(sorted(set(labels), key=lambda c: (is_positive(c), not is_negative(c), c)))
+
+
+def healthy_class(classes: Sequence[str]) -> str | None:
+    """The class of healthy people, or None where none is named so."""
+    return next((name for name in classes if is_negative(name)), None)
 
 
 def is_positive(label: str) -> bool:

@@ -1,22 +1,109 @@
-"""The most operations a second that two cores do, by products of large matrices; prints JSON.
+"""What the machine gives: peak operations a second, disk that packages take, processor time that others took.
 
-A process for each library: `python -m studies.engines.limits LIBRARY`; the best one counts.
+Each library's peak is measured in a process: `python -m studies.engines.limits LIBRARY` prints JSON.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from studies.engines.process import ROOT, environment
 from studies.engines.ways import THREADS
+from studies.engines.worker import ROOT, environment
 
 SIDES, ROUNDS = (1024, 2048), 6
+STAT = Path("/proc/stat")
+
+
+class OtherProcesses:
+    """How much of the processor went to other processes since this was made: a busy machine spoils every figure."""
+
+    def __init__(self) -> None:
+        self._busy, self._used, self._all = _busy(), _used(), _all()
+
+    def share(self) -> float | None:
+        """The share since then, 0 to 1; None where the system does not tell.
+
+        Children count as others' until they have ended.
+        """
+        if not STAT.exists() or (passed := _all() - self._all) <= 0:
+            return None
+        return round(max(0.0, (_busy() - self._busy) - (_used() - self._used)) / passed, 3)
+
+
+def _used() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+def _fields() -> list[float]:
+    if not STAT.exists():
+        return [0.0] * 8
+    ticks = STAT.read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    return [int(tick) / os.sysconf("SC_CLK_TCK") for tick in ticks]
+
+
+def _busy() -> float:
+    """Seconds in which a core worked: user, nice, system, interrupts and what the host took."""
+    fields = _fields()
+    return sum(fields) - fields[3] - fields[4]
+
+
+def _all() -> float:
+    return sum(_fields())
+
+
+def installed_megabytes(packages: Iterable[str]) -> tuple[float, float]:
+    """Size of some packages and of everything that they require.
+
+    Args:
+        packages: names.
+
+    Returns:
+        Megabytes, and how many of them are CUDA libraries, which a processor does not need.
+    """
+    known: dict[str, Distribution] = {}
+    waiting = list(packages)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in known:
+            continue
+        try:
+            known[name] = distribution(name)
+        except PackageNotFoundError:
+            continue  # an optional one that was left out
+        for line in known[name].requires or []:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    sizes = {name: _megabytes(package) for name, package in known.items()}
+    cuda = sum(size for name, size in sizes.items() if name.startswith(("nvidia-", "cuda-", "triton")))
+    return round(sum(sizes.values()), 1), round(cuda, 1)
+
+
+def _megabytes(package: Distribution) -> float:
+    total = 0
+    for path in package.files or []:
+        if path.suffix != ".pyc":
+            try:
+                total += os.stat(path.locate()).st_size  # noqa: PTH116 - a package's path is no pathlib.Path
+            except OSError:
+                continue  # listed, and deleted since
+    return total / 1e6
 
 
 def peaks() -> dict[str, dict[str, float]]:

@@ -7,7 +7,7 @@ from typing import Any
 from model.training.calibration import AUC_LOST, RANK_KEPT
 from scripts.reliability import targets as target_table
 from studies.engines import chart, targets, ways
-from studies.engines.process import ROOT
+from studies.engines.worker import ROOT
 
 DOCUMENT, CHART = ROOT / "docs" / "engines.md", ROOT / "docs" / "engines.svg"
 COMMAND = "python -m studies.engines.run"

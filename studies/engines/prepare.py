@@ -1,6 +1,6 @@
 """The files that the engines read, made once from the Keras weights, and the pictures that they are judged on.
 
-A process of its own: `python -m studies.engines.prepare --weights W --bundle B --files FOLDER`.
+What needs TensorFlow runs in a process: `python -m studies.engines.prepare --weights W --bundle B --files FOLDER`.
 """
 
 from __future__ import annotations
@@ -8,21 +8,61 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import keras
 import numpy as np
 
 from model.reading.card import read_card
-from model.training import config, dataset, export, flops, network
-from model.training.calibration import fit_temperature
-from model.training.quantize import convert
-from studies.engines import lite_forms
+from studies.engines.worker import LAST_WORDS, ROOT, environment
 
+if TYPE_CHECKING:
+    import keras
+
+STEPS = ("ONNX", "ONNX dynamic int8", "ONNX static int8")
 SOURCE, JUDGED, CALIBRATED = "siim", 300, 128
 FACTS = "facts.json"
+
+
+def prepare(files: Path, bundle: Path, weights: Path) -> dict[str, str]:
+    """Make every file that is not there yet.
+
+    Args:
+        files: folder for them; kept from run to run while the weights are the same.
+        bundle: the shipped one.
+        weights: Keras weights of its network, in the folder of their run.
+
+    Returns:
+        A sentence for each form that could not be made, by its name.
+
+    Raises:
+        subprocess.CalledProcessError: not even TensorFlow's files could be made.
+    """
+    facts, notes_file = files / "facts.json", files / "notes.json"
+    if facts.exists() and notes_file.exists():
+        made_from = json.loads(facts.read_text(encoding="utf-8"))["weights_sha256"]
+        if made_from == hashlib.sha256(weights.read_bytes()).hexdigest():
+            return dict(json.loads(notes_file.read_text(encoding="utf-8")))
+    command = [sys.executable, "-m", "studies.engines.prepare"]
+    places = ["--weights", str(weights), "--bundle", str(bundle), "--files", str(files)]
+    subprocess.run([*command, *places], cwd=ROOT, env=environment(), check=True)
+    notes: dict[str, str] = {}
+    for step in STEPS:
+        done = subprocess.run(
+            [sys.executable, "-m", "studies.engines.forms", step, str(files)],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["it ended without a word"]
+            notes[step] = lines[-1][-LAST_WORDS:]
+        print(f"{step}: {notes.get(step, 'made')}", flush=True)
+    notes_file.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+    return notes
 
 
 def main() -> None:
@@ -33,6 +73,9 @@ def main() -> None:
     parser.add_argument("--files", type=Path, required=True)
     options = parser.parse_args()
     options.files.mkdir(parents=True, exist_ok=True)
+    from model.training import flops, network
+    from model.training.calibration import fit_temperature
+
     card = read_card(options.bundle)
     model = network.build(card.architecture.name, len(card.classes), card.size)
     model.load_weights(options.weights)
@@ -59,6 +102,8 @@ def main() -> None:
 
 def _pictures(run: Path, size: int, positive: int, files: Path) -> tuple[np.ndarray, dict[str, int]]:
     """Write pictures of the validation part with their labels; return those of the training part that calibrate."""
+    from model.training import config, dataset, export
+
     plan, settings = config.read(run)
     data = dataset.load(plan, settings, run)
     normal = data.classes.index("normal")
@@ -77,14 +122,20 @@ def _pictures(run: Path, size: int, positive: int, files: Path) -> tuple[np.ndar
 
 def _write_forms(files: Path, model: keras.Model, calibration: np.ndarray) -> None:
     """The TFLite files, and the weights as PyTorch takes them."""
-    weights = {f"{one.name}/{number}": part for one in model.layers for number, part in enumerate(one.get_weights())}
+    from model.training import network
+    from model.training.quantize import convert
+    from studies.engines import forms
+
+    weights = {
+        f"{layer.name}/{number}": part for layer in model.layers for number, part in enumerate(layer.get_weights())
+    }
     np.savez(files / "torch.npz", **weights)
     exact = convert.convert(network.with_maps(model))
     for name, content in (
         ("float32", exact),
         ("float16", convert.store(exact, convert.STORAGES[-1])),
-        ("dynamic", lite_forms.dynamic_int8(exact)),
-        ("full_int8", lite_forms.full_int8(exact, calibration)),
+        ("dynamic", forms.dynamic_int8(exact)),
+        ("full_int8", forms.full_int8(exact, calibration)),
     ):
         (files / f"{name}.tflite").write_bytes(content)
 

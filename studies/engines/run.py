@@ -21,19 +21,8 @@ import numpy as np
 
 from benchmarks import machine
 from model.reading.card import DEFAULT_BUNDLE, read_card
-from studies.engines import (
-    command,
-    cpu_contention,
-    interleaved_runs,
-    judging,
-    limits,
-    page,
-    preparing,
-    sizes,
-    targets,
-    ways,
-)
-from studies.engines.process import ROOT, Process, environment
+from studies.engines import compare, files, limits, page, prepare, targets, ways
+from studies.engines.worker import ROOT, Process, environment
 
 OUT = Path(__file__).with_name("results.json")
 
@@ -68,19 +57,19 @@ def main() -> int:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that the JSON holds."""
     described = machine.describe()
-    files = options.files.resolve()
-    places = files, options.bundle.resolve()
-    files.mkdir(parents=True, exist_ok=True)
-    notes = preparing.prepare(*places, options.weights.resolve())
-    facts = json.loads((files / "facts.json").read_text(encoding="utf-8"))
-    others = cpu_contention.Bystanders()
+    folder = options.files.resolve()
+    places = folder, options.bundle.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = prepare.prepare(*places, options.weights.resolve())
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    others = limits.OtherProcesses()
     rows: dict[str, dict[str, Any]] = {way.name: _describe(way, places, facts, notes) for way in ways.WAYS}
-    seconds = interleaved_runs.sit(rows, places, facts, options.starts, options.rounds)
+    seconds = compare.measure(rows, places, facts, options.starts, options.rounds)
     archive = _archive(rows, places, options.pictures)
-    first = command.first_readings(2 * options.starts + 1)[1:]  # the very first one reads the files from the disk
+    first = files.first_readings(2 * options.starts + 1)[1:]  # the very first one reads the files from the disk
     dicom = _dicom(options.rounds * 3)
-    with np.load(files / "reference.npz") as reference:
-        scores = judging.scores(reference["logits"], facts["temperature"])
+    with np.load(folder / "reference.npz") as reference:
+        scores = compare.scores(reference["logits"], facts["temperature"])
     result: dict[str, Any] = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "what": "one picture, already decoded, -> scores and, where the way gives one, the heatmap of one class",
@@ -90,7 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "pictures": facts["pictures"],
         "calibrated_on": facts["calibrated_on"],
         "shipped": _shipped(options.bundle),
-        "reference_auc": judging.auc(scores, np.load(files / "labels.npy"), facts["positive"]),
+        "reference_auc": compare.auc(scores, np.load(folder / "labels.npy"), facts["positive"]),
         "rows": rows,
         "archive": archive,
         "first_reading": machine.spread(first),
@@ -111,15 +100,13 @@ def _shipped(folder: Path) -> dict[str, Any]:
     }
 
 
-def _describe(
-    way: ways.Way, places: interleaved_runs.Places, facts: dict[str, Any], notes: dict[str, str]
-) -> dict[str, Any]:
+def _describe(way: ways.Way, places: compare.Places, facts: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
     """What a row holds before anything is timed; with a "problem" where it can't be."""
     row: dict[str, Any] = {"heatmap": way.heatmap, "packages": {}}
     if missing := way.missing():
         return row | {"problem": f"not installed: {', '.join(missing)}"}
     row["packages"] = {package: version(package) for package in way.packages}
-    megabytes, cuda = sizes.installed_megabytes(way.packages)
+    megabytes, cuda = limits.installed_megabytes(way.packages)
     row |= {"installed_mb": megabytes, "installed_cuda_mb": cuda}
     known = ways.Facts(facts["size"], len(facts["classes"]), facts["positive"], places[1])
     path = way.path(places[0], known)
@@ -128,15 +115,15 @@ def _describe(
     return row | {"file": path.name, "file_mb": round(path.stat().st_size / 1e6, 1)}
 
 
-def _archive(rows: dict[str, dict[str, Any]], places: interleaved_runs.Places, count: int) -> dict[str, Any]:
+def _archive(rows: dict[str, dict[str, Any]], places: compare.Places, count: int) -> dict[str, Any]:
     """JPEG files a second: `python -m model read` against the bare engine that is quickest with batches."""
     quickest = max((way.name for way in ways.WAYS if way.quick), key=lambda name: rows[name].get("batch_a_second", 0))
     engines = {"same": ways.BARE, "bare": quickest}
     seconds: dict[str, list[float]] = {"reader": [], "same": [], "bare": []}
     read = 0
     for _ in range(3):
-        one, read = command.jpeg_seconds(places[0], count)
-        seconds["reader"].append(one)
+        each, read = files.jpeg_seconds(places[0], count)
+        seconds["reader"].append(each)
         for which, name in engines.items():
             with Process(ways.named(name), *places) as process:
                 seconds[which].append(process.ask("archive")["seconds"])
@@ -154,7 +141,7 @@ def _archive(rows: dict[str, dict[str, Any]], places: interleaved_runs.Places, c
 
 
 def _dicom(rounds: int) -> dict[str, Any]:
-    command_line = [sys.executable, "-m", "studies.engines.dicom", str(rounds)]
+    command_line = [sys.executable, "-m", "studies.engines.files", str(rounds)]
     done = subprocess.run(command_line, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -35,7 +35,7 @@ def judge(result: Row, seconds: dict[str, list[float]], archive: Row, first: lis
         seconds: medians of each way's rounds, in the same order for all.
         archive: "reader", "bare" (the quickest) and "same" (the shipped file) with "pictures_a_second" and "engine".
         first: seconds of the first readings of `python -m model read`.
-        dicom: by kind of file, as dicom.py prints it.
+        dicom: by kind of file, as files.py prints it.
 
     Returns:
         What was promised -> {"limit", "found", "met"}.

@@ -1,6 +1,6 @@
-"""One engine in a process of its own: it answers what the measurement asks of it, a JSON object a line.
+"""One engine in a process: `Process` starts it and asks, the worker answers with a JSON object a line.
 
-Started by `Process` with the way's name, the folder of prepared files, the bundle and the moment of the start; asked on
+The worker gets the way's name, the folder of prepared files, the bundle and the moment of the start; it is asked on
 stdin with one word a line.
 """
 
@@ -8,21 +8,108 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, perf_counter
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from studies.engines import ways
 
+ROOT = Path(__file__).resolve().parents[2]
+LAST_WORDS = 400
 BATCH, ROUND_SECONDS, FEWEST, MOST = 16, 0.3, 2, 12
 # Heatmaps by gradients are compared on the first so many pictures: one takes up to a second.
 SLOW_MAPS = 32
+
+
+class EngineError(RuntimeError):
+    """The engine did not do what it was asked; the message has its last words."""
+
+
+def environment() -> dict[str, str]:
+    """Two threads for every library that asks the environment, and no GPU.
+
+    Threads wait without spinning: where anything else wants the processor too, PyTorch would take thirty times as long.
+    """
+    wanted = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(ways.THREADS))
+    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    return {**os.environ, **wanted, **quiet}
+
+
+class Process:
+    """A worker that has given its first result.
+
+    Attributes:
+        first: seconds from the start of the process to that result.
+    """
+
+    def __init__(self, way: ways.Way, files: Path, bundle: Path) -> None:
+        """Start it.
+
+        Raises:
+            EngineError: it ended before the first result.
+        """
+        self._words = files / f"worker-{ways.WAYS.index(way)}.log"
+        arguments = [way.name, str(files), str(bundle)]
+        with self._words.open("w") as words:
+            began = monotonic()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "studies.engines.worker", *arguments, str(began)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                text=True,
+                cwd=ROOT,
+                env=environment(),
+            )
+        self.first = float(self._answer()["first"])
+
+    def __enter__(self) -> Process:
+        """Nothing more: it runs already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it, whatever happened."""
+        self.close()
+
+    def ask(self, word: str) -> dict[str, Any]:
+        """What the worker answers to a word.
+
+        Raises:
+            EngineError: it ended, or its engine failed.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(word + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise EngineError(f"it ended: {self._words.read_text(errors='replace')[-LAST_WORDS:].strip()}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise EngineError(str(answer["error"]))
+        return answer
 
 
 def main() -> None:
@@ -94,10 +181,10 @@ def _accuracy(way: ways.Way, engine: ways.Engine, images: ways.Array, files: Pat
     alone = way.heatmap == ways.NONE
     logits, maps = [], []
     for image in () if alone else images[: SLOW_MAPS if slow else len(images)]:
-        found, one = engine.run(np.array(image[None]))
-        logits.append(found)
-        if one is not None:
-            maps.append(np.array(one, np.float32))
+        row, heatmap = engine.run(np.array(image[None]))
+        logits.append(row)
+        if heatmap is not None:
+            maps.append(np.array(heatmap, np.float32))
     if slow or alone:
         # The very network that the gradient is taken of, without the gradient.
         parts = [engine.batch(np.array(images[at : at + BATCH])) for at in range(0, len(images), BATCH)]
@@ -119,16 +206,16 @@ def _archive(engine: ways.Engine, paths: list[str], size: int) -> dict[str, Any]
         return np.asarray(small[:, :, None], np.float32)
 
     paths = paths[: len(paths) - len(paths) % BATCH]
-    found = {}
+    seconds = {}
     for number in (1, BATCH):
         engine.batch(np.zeros((number, size, size, 1), np.float32))
         batches = [paths[at : at + number] for at in range(0, len(paths), number)]
         start = perf_counter()
         for images in _ahead(batches, decode, 2 * BATCH // number):
             engine.batch(images)
-        found[number] = (perf_counter() - start) / len(paths)
-    best = min(found, key=found.__getitem__)
-    return {"seconds": found[best], "at_a_time": best, "pictures": len(paths)}
+        seconds[number] = (perf_counter() - start) / len(paths)
+    best = min(seconds, key=seconds.__getitem__)
+    return {"seconds": seconds[best], "at_a_time": best, "pictures": len(paths)}
 
 
 def _ahead(batches: list[list[str]], decode: Callable[[str], ways.Array], number: int) -> Iterator[ways.Array]:
@@ -136,7 +223,7 @@ def _ahead(batches: list[list[str]], decode: Callable[[str], ways.Array], number
     with ThreadPoolExecutor(ways.THREADS) as pool:
         waiting = deque([pool.submit(decode, path) for path in batch] for batch in batches[:number])
         for later in range(number, number + len(batches)):
-            images = np.stack([one.result() for one in waiting.popleft()])
+            images = np.stack([decoded.result() for decoded in waiting.popleft()])
             if later < len(batches):
                 waiting.append([pool.submit(decode, path) for path in batches[later]])
             yield images

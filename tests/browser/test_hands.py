@@ -11,7 +11,7 @@ import cv2
 import pytest
 from playwright.sync_api import Page, expect
 
-from benchmarks.crops import cuttings
+from benchmarks.images import crops
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_app import HEADLINE, OVERLAY, UPLOADER
 
@@ -51,7 +51,7 @@ def test_a_batch_that_is_stopped_keeps_what_was_read(page: Page, tmp_path: Path)
     count = 150
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for number, pixels in enumerate(cuttings(count, seed=5, side=256)):
+        for number, pixels in enumerate(crops(count, seed=5, side=256)):
             archive.writestr(f"{number:03}.png", cv2.imencode(".png", pixels)[1].tobytes())
     path = tmp_path / "many.zip"
     path.write_bytes(packed.getvalue())

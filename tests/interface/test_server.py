@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from benchmarks.crops import cuttings
+from benchmarks.images import crops
 from interface.core import loading
 from scripts.serving import Server, serve
 from scripts.visitor import Visitor
@@ -61,13 +61,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 def chest(seed: int, side: int = 400) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(next(cuttings(1, seed, side))).save(buffer, "PNG")
+    Image.fromarray(next(crops(1, seed, side))).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def marked_png() -> bytes:
     """Over 1 MB, not compressed: the marker stands in a text, and as it is in the bytes of the pixels."""
-    pixels = next(cuttings(1, 1, 1300))
+    pixels = next(crops(1, 1, 1300))
     pixels[5, : len(MARKER)] = np.frombuffer(MARKER, np.uint8)
     text = PngInfo()
     text.add_text("Comment", MARKER.decode())
@@ -79,7 +79,7 @@ def marked_png() -> bytes:
 
 
 def marked_dicom() -> bytes:
-    pixels = next(cuttings(1, 2, 1300))
+    pixels = next(crops(1, 2, 1300))
     pixels[5, : len(MARKER)] = np.frombuffer(MARKER, np.uint8)
     data = dicom(pixels, PatientName=MARKER.decode(), PatientID=MARKER.decode())
     assert data.count(MARKER) == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from pathlib import Path
@@ -13,9 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from interface.evidence import charts, claims
 from interface.evidence import document as evidence_document
-from tests.conftest import ROOT
 
-DOCUMENT = """# Evidence
+DOCUMENT = """# Evidence: tables
 
 <!-- Written by a script. -->
 
@@ -23,14 +21,13 @@ What it does (SHA-256 `0000aaaa…`).
 
 ## Per source
 
-![AUC of each source](evidence/auc.svg)
-
 ### Inside
 
 | Pictures | What | n |
 | --- | --- | ---: |
 | cohen (never trained on) | AUC: a | 48 |
 | siim test split | AUC: b | 60 |
+| hannover (to choose by) | AUC: b | 60 |
 
 ## Limits
 
@@ -41,21 +38,20 @@ What it does (SHA-256 `0000aaaa…`).
 
 
 @pytest.fixture
-def document(tmp_path: Path) -> Path:
-    (tmp_path / "evidence").mkdir()
-    (tmp_path / "evidence" / "auc.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
-    path = tmp_path / "evidence.md"
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "tables.md"
     path.write_text(DOCUMENT)
+    (tmp_path / "evidence.json").write_text(json.dumps({"bundle": {"sha256": "0000aaaa", "classes": []}}))
+    monkeypatch.setattr(evidence_document, "DOCUMENT", path)
     return path
 
 
 def test_a_document_is_taken_apart(document: Path) -> None:
-    above, first, second = evidence_document.read(document)
+    above, first, second = evidence_document.read()
     assert above.parts == ("What it does (SHA-256 `0000aaaa…`).",)
     assert first.title == "Per source"
-    figure, heading, table = first.parts
-    assert isinstance(figure, evidence_document.Figure) and figure.alt == "AUC of each source" and figure.path.exists()
-    assert heading == "### Inside" and str(table).count("\n") == 3
+    heading, table = first.parts
+    assert heading == "### Inside" and table.count("\n") == 4
     assert second.title == "Limits"
 
 
@@ -66,12 +62,12 @@ def filtered(text: str, *chosen: str) -> list[str]:
 
 
 def test_rows_of_the_chosen_sources_stay_and_other_tables_are_whole(document: Path) -> None:
-    sections = evidence_document.read(document)
-    assert evidence_document.sources(sections) == ["cohen", "siim"]
-    table, other = str(sections[1].parts[2]), str(sections[2].parts[0])
-    (one,) = filtered(table, "cohen")
-    assert "cohen" in one and "siim" not in one
-    assert filtered(table, "nih") == [] and filtered(table) == filtered(table, "cohen", "siim") == [table]
+    sections = evidence_document.read()
+    assert evidence_document.sources(sections) == ["cohen", "hannover", "siim"]
+    table, other = sections[1].parts[1], sections[2].parts[0]
+    (rows,) = filtered(table, "cohen")
+    assert "cohen" in rows and "siim" not in rows
+    assert filtered(table, "nih") == [] and filtered(table) == [table]
     assert filtered(other, "cohen") == [other]
 
 
@@ -82,14 +78,6 @@ def test_the_column_that_names_the_source_is_found() -> None:
     # A table of the literature has such a column too, and none of these sources in it.
     papers = "| Network | Source |\n| --- | --- |\n| A \\| B | Wang 2020 |"
     assert filtered(papers, "siim") == [papers]
-
-
-def test_a_table_below_the_name_of_a_source_goes_with_it() -> None:
-    def below(name: str) -> str:
-        return f"**{name} test split**, a fixed sample, n = 9:\n\n| Change | AUC |\n| --- | --- |\n| {name} none | 1 |"
-
-    found = filtered("\n\n".join(["Before.", below("nih"), below("siim"), "After."]), "siim")
-    assert found == ["Before.", *below("siim").split("\n\n"), "After."]
 
 
 @pytest.fixture
@@ -121,9 +109,9 @@ def found() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["roc.svg", "pr.svg"])
+@pytest.mark.parametrize("name", ["ROC", "precision-recall"])
 def test_curves_have_their_band_and_say_their_result(found: dict[str, Any], name: str) -> None:
-    (chart,) = charts.of_figure(name, found, ("siim",)) or []
+    (chart,) = [chart for chart in charts.of_section("Per source", found, ("siim",)) if chart.alt.startswith(name)]
     curve, low, gap, points = chart.option["series"][:4]
     assert curve["data"] == [[0, 0.2], [0.5, 0.6], [1, 1]]
     # Stacked on the lower edge, the second line is the upper one.
@@ -136,7 +124,7 @@ def test_curves_have_their_band_and_say_their_result(found: dict[str, Any], name
 
 
 def test_matrices_show_the_lines_that_there_are(found: dict[str, Any]) -> None:
-    area, matrix = charts.of_figure("auc.svg", found, ("cohen",)) or []
+    area, matrix = charts.of_section("Per source", found, ("cohen",))[:2]
     assert "Areas under the ROC curve: cohen" in area.alt
     assert [cell["value"] for cell in matrix.option["baseOption"]["series"][0]["data"]] == [
         [0, 0, 20], [1, 0, 5], [2, 0, 5], [0, 1, 1], [1, 1, 2], [2, 1, 7]
@@ -145,18 +133,13 @@ def test_matrices_show_the_lines_that_there_are(found: dict[str, Any]) -> None:
     assert "COVID-19 pattern: 7 of 10 rightly called" in matrix.alt
 
 
-def test_a_json_without_curves_draws_none_and_other_figures_stay_drawn(found: dict[str, Any]) -> None:
+def test_what_was_not_measured_is_not_drawn_and_other_figures_stay(found: dict[str, Any]) -> None:
     del found["curves"]
-    assert charts.of_figure("roc.svg", found, ()) == []
-    assert charts.of_figure("new.svg", found, ()) is None
-    assert charts.of_figure("auc.svg", {}, ()) is None
-    assert len(charts.of_figure("auc.svg", found, ()) or []) == 3
+    assert len(charts.of_section("Per source", found, ())) == 3
+    assert charts.of_section("Predictive values", found, ()) == charts.of_section("Per source", {}, ()) == []
 
 
-def test_the_page_says_of_which_network_its_figures_are(
-    app: AppTest, document: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evidence_document.read, "__defaults__", (document,))
+def test_the_page_says_of_which_network_its_figures_are(app: AppTest, document: Path) -> None:
     app.switch_page("pages/evidence.py").run()
     assert not app.exception
     assert "another network" in app.warning[0].value
@@ -166,8 +149,7 @@ def test_the_page_says_of_which_network_its_figures_are(
     assert "siim test split" in shown and "cohen (never" not in shown
 
 
-def test_the_address_chooses_section_and_sources(app: AppTest, document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence_document.read, "__defaults__", (document,))
+def test_the_address_chooses_section_and_sources(app: AppTest, document: Path) -> None:
     app.query_params["section"] = "Limits"
     app.query_params["source"] = ["cohen"]
     app.switch_page("pages/evidence.py").run()
@@ -175,30 +157,22 @@ def test_the_address_chooses_section_and_sources(app: AppTest, document: Path, m
     assert app.selectbox(key="section").value == "Limits" and app.pills(key="source").value == ["cohen"]
 
 
-def test_without_a_measurement_the_page_says_so(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence_document.read, "__defaults__", (tmp_path / "none.md",))
+def test_without_a_measurement_the_page_says_so(app: AppTest, document: Path) -> None:
+    document.unlink()
     app.switch_page("pages/evidence.py").run()
     assert not app.exception and "make evidence" in app.info[0].value
 
 
-def test_what_was_published_can_be_shown() -> None:
-    if not (ROOT / "docs" / "evidence.md").exists():
-        pytest.skip("docs/evidence.md is not there yet: run `make evidence`")
-    sections = evidence_document.read()
-    assert len(sections) > 5 and evidence_document.sources(sections)
-    figures = [part for section in sections for part in section.parts if isinstance(part, evidence_document.Figure)]
-    assert figures and all(figure.path.exists() for figure in figures)
-
-
 def test_every_chart_of_what_was_published_says_its_result() -> None:
-    found = evidence_document.measured()
-    if not found:
-        pytest.skip("docs/evidence/evidence.json is not there yet: run `make evidence`")
-    figures = ("auc", "roc", "pr", "reliability", "coverage", "controls", "robustness", "deletion", "trap")
-    for source, name in itertools.product(evidence_document.sources(evidence_document.read()), figures):
-        for chart in charts.of_figure(f"{name}.svg", found, (source,)) or []:
-            assert source in chart.caption and re.search(r"n \\?= \d", chart.caption), name
-            assert "docs/evidence/" in chart.caption and re.search(r"\d", chart.alt), name
+    found, tables = evidence_document.measured(), evidence_document.read()
+    known, titles = evidence_document.sources(tables), [section.title for section in tables]
+    assert len(titles) > 5 and "cohen" in known
+    drawn = {(source, title): charts.of_section(title, found, (source,)) for source in known for title in titles}
+    assert sum(map(len, drawn.values())) > 10
+    for (source, title), made in drawn.items():
+        for chart in made:
+            assert source in chart.caption and re.search(r"n \\?= \d", chart.caption), title
+            assert "docs/evidence/" in chart.caption and re.search(r"\d", chart.alt), title
             json.dumps(chart.option, allow_nan=False)
 
 
@@ -211,7 +185,7 @@ def figure(part: str, value: float, **fields: Any) -> dict[str, Any]:
         "value": value,
         "low": 0.0,
         "high": 1.0,
-        "n": 9,
+        "n": 99,
     } | fields
 
 

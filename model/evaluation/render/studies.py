@@ -1,15 +1,16 @@
-"""Evidence that needs a training or Keras weights: each has its own command and JSON, which the documents take in."""
+"""Results of studies/ and of the literature, which the documents take in as they are."""
 
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-# File -> what it shows and how to get it. `text` and `rows` of the file go into the document as they are.
+# File in docs/evidence -> what it shows, and how to measure it.
 STUDIES = {
     "trap.json": (
-        "The classic trap: trained where the source equals the class",
+        "Trained where the source equals the class",
         "train a bundle on the radiography pictures alone, then `python -m studies.shortcut_demo --bundle FOLDER`",
     ),
     "darkcovidnet.json": (
@@ -31,13 +32,13 @@ STUDIES = {
     "seeds.json": ("Three seeds", "the ablation writes it too"),
     "studied_errors.json": (
         "The most confident errors, looked at",
-        "somebody has to look at the pictures that `confident_errors.csv` in the cache lists",
+        "a person has to look at the files that `confident_errors.csv` in the cache lists",
     ),
 }
 
 
 def write(path: Path, text: list[str], columns: list[str], rows: list[list[Any]], **more: Any) -> None:
-    """Write one extra in the form that the documents take in.
+    """Write the result of a study in the form that the documents take in.
 
     Args:
         path: of the JSON.
@@ -52,7 +53,14 @@ def write(path: Path, text: list[str], columns: list[str], rows: list[list[Any]]
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The extras that are there, by file name."""
+    """The results that are there, by file name."""
     return {
         name: json.loads((folder / name).read_text(encoding="utf-8")) for name in STUDIES if (folder / name).is_file()
     }
+
+
+def literature() -> dict[str, Any]:
+    """What others have published, with its sources: "people", "networks" and "public_models" of literature.json."""
+    text = resources.files("model.evaluation.render").joinpath("literature.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content

@@ -1,27 +1,45 @@
-"""Words and Markdown tables that all documents share."""
+"""Markdown tables of figures: a figure with its interval in each cell."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-NAMES = {"covid19": "COVID-19", "other": "other lung disease", "normal": "normal"}
+from model.reading.names import CLASSES, class_name, point_name
+
+Row = dict[str, Any]
+_CLASS = re.compile(r"\b(" + "|".join(CLASSES) + r")\b")
 
 
-def interval(row: dict[str, Any], digits: int = 2) -> str:
+def interval(row: Row, digits: int = 2) -> str:
     """A figure with its 95 % interval."""
     return f"{row['value']:.{digits}f} ({row['low']:.{digits}f} to {row['high']:.{digits}f})"
 
 
-def percent(row: dict[str, Any]) -> str:
+def percent(row: Row) -> str:
     """A share with its 95 % interval, in per cent."""
     return f"{100 * row['value']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
 
 
 def named(text: str) -> str:
-    """The classes as people call them."""
-    return re.sub(r"\b(" + "|".join(NAMES) + r")\b", lambda found: NAMES[found[0]], text)
+    """The text with the classes as people call them."""
+    return _CLASS.sub(lambda match: _lowered(str(class_name(match[0]))), text)
+
+
+def point(name: str) -> str:
+    """An operating point as people call it."""
+    return _lowered(str(point_name(name)))
+
+
+def _lowered(name: str) -> str:
+    """A name as it is inside a sentence; abbreviations keep their capitals."""
+    return name if name[:2].isupper() else name[:1].lower() + name[1:]
+
+
+def pick(rows: Iterable[Row], **fields: Any) -> list[Row]:
+    """The rows whose fields have these values."""
+    return [row for row in rows if all(row.get(name) == value for name, value in fields.items())]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -31,11 +49,33 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(lines)
 
 
-def pick(rows: Iterable[dict[str, Any]], **fields: Any) -> list[dict[str, Any]]:
-    """The rows whose fields have these values."""
-    return [row for row in rows if all(row.get(name) == value for name, value in fields.items())]
+def pivot(
+    rows: Iterable[Row],
+    head: Sequence[str],
+    key: Callable[[Row], tuple[Any, ...]],
+    column: Callable[[Row], str] = lambda row: "Figure (95 % interval)",
+    cell: Callable[[Row], str] = interval,
+) -> str:
+    """A Markdown table with a line for each key and a column for each value of `column`.
 
+    Args:
+        rows: figures, each with "n".
+        head: titles of the key's parts.
+        key: the first cells of a figure's line.
+        column: title of the column that a figure stands in.
+        cell: the figure as text.
 
-def sets_of(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
-    """(set, role) of the rows, each once, in their order."""
-    return list(dict.fromkeys((row["set"], row["role"]) for row in rows))
+    Returns:
+        The table, with n as its last column; empty without rows.
+    """
+    lines: dict[tuple[Any, ...], dict[str, str]] = {}
+    counts: dict[tuple[Any, ...], int] = {}
+    columns: dict[str, None] = {}
+    for row in rows:
+        lines.setdefault(key(row), {})[column(row)] = cell(row)
+        counts.setdefault(key(row), row["n"])
+        columns[column(row)] = None
+    if not lines:
+        return ""
+    cells = [(*first, *(line.get(name, "") for name in columns), counts[first]) for first, line in lines.items()]
+    return table((*head, *columns, "n"), cells)

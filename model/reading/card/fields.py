@@ -36,7 +36,8 @@ class Figure(Estimate):
     Attributes:
         id: unique in the card, such as "mendeley.specificity.normal".
         set, source: the test set in words, and the collection that it is from.
-        role: "internal", "external" (the network never saw the source) or "validation".
+        role: "internal", "choice" (training never saw the source, but networks were chosen by it), "external" (looked
+            at once, at the end) or "validation".
         metric, what: such as "specificity" of "normal not called covid19".
     """
 
@@ -118,7 +119,25 @@ class Source:
     @property
     def is_external(self) -> bool:
         """Whether the network never saw it in training."""
-        return self.role == "external test"
+        return self.role in ("external test", "to choose by")
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What the network does in a hospital that training never saw, at the default operating point.
+
+    Attributes:
+        source, set: the collection, and the test set in words.
+        role: "choice" (networks were chosen by it) or "external" (looked at once, at the end).
+        sensitivity: None where it has no pictures of the positive class.
+        called_ill: share of healthy chests that are called ill in any way; None where it has none.
+    """
+
+    source: str
+    set: str = ""
+    role: str = ""
+    sensitivity: Estimate | None = None
+    called_ill: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +244,7 @@ class Card:
     uncertain: Uncertain = Uncertain(0.0)
     training: Training = Training()
     figures: tuple[Figure, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
     intended_use: str = ""
     limits: tuple[str, ...] = ()
     licence: Licence = Licence()

@@ -1,7 +1,7 @@
-"""ONNX files from the weights: exported by PyTorch, quantised by ONNX Runtime's tools.
+"""The files that are compared with the shipped one: TFLite and ONNX, quantised by each library's tools.
 
-A process for each, because PyTorch and TensorFlow do not get on in one, and a converter that dies must not take the
-others with it: `python -m studies.engines.onnx_forms STEP FOLDER`.
+Each ONNX step runs in a process, because PyTorch and TensorFlow can't be loaded together, and a converter that dies
+must not end the others: `python -m studies.engines.forms STEP FOLDER`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,49 @@ from typing import Any
 
 import numpy as np
 
+# What full int8 leaves in float: the normalisation in front, whose squares no 8 bits hold, and the head.
+IN_INT8 = ("CONV_2D", "ADD", "MAX_POOL_2D", "PAD", "PADV2")
 LARGEST_LOGIT_DIFFERENCE, COMPARED = 1e-3, 8
+
+
+def dynamic_int8(exact: bytes) -> bytes:
+    """All weights int8, activations rounded picture by picture, the outputs in float.
+
+    Args:
+        exact: float32 TFLite file.
+
+    Returns:
+        The new file.
+    """
+    from model.training.quantize import convert
+
+    return convert.store(exact, convert.Storage("dynamic-range int8", 8, "no layer at all"))
+
+
+def full_int8(exact: bytes, calibration: np.ndarray) -> bytes:
+    """Weights and activations int8 with fixed ranges, from the backbone's first convolution to its last addition.
+
+    Args:
+        exact: float32 TFLite file.
+        calibration: (n, S, S, 1) pictures whose activations give the ranges.
+
+    Returns:
+        The new file.
+    """
+    from ai_edge_quantizer.qtyping import TFLOperationName
+    from ai_edge_quantizer.quantizer import Quantizer
+    from ai_edge_quantizer.recipe_manager import RecipeManager
+
+    from model.training.quantize import convert
+
+    recipe = RecipeManager()
+    for name in IN_INT8:
+        recipe.add_static_config(".*", TFLOperationName[name], activation_num_bits=8, weight_num_bits=8)
+    outputs = f".*{convert.OUTPUT_LAYERS}.*"
+    recipe.add_weight_only_config(outputs, TFLOperationName.CONV_2D, num_bits=8)
+    quantizer = Quantizer(bytearray(exact), recipe.get_quantization_recipe())
+    ranges = quantizer.calibrate({"serving_default": [{"image": picture[None]} for picture in calibration]})
+    return bytes(quantizer.quantize(ranges).quantized_model)
 
 
 class FormError(RuntimeError):
