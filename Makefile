@@ -25,10 +25,11 @@ test: check ## run all checks, and all tests but the slow ones
 test-all: test .venv-test/installed-test-all ## run `make test`, then the slow tests: trainings, Ray, S3, every page in the browser
 	$(PYTEST) -m slow
 
-check: .venv-test/installed ## lint, formatting and types alone
+check: .venv-test/installed ## lint, formatting, types and directions of imports alone
 	$(TEST) -m ruff check .
 	$(TEST) -m ruff format --check .
 	$(TEST) -m mypy
+	$(dir $(TEST))lint-imports
 
 train: .venv-train/installed ## fine-tune on DATA (a manifest or a folder with one sub-folder a class)
 	$(TRAIN) train.py --data "$(DATA)"

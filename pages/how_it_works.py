@@ -167,7 +167,7 @@ def gradients() -> None:
     plain, normalised, residual = (trace.first for trace in traces)
     names = {kind: tr(name) for kind, name in NETWORKS.items()}
     st.echarts_chart(
-        charts.gradients(traces, names),
+        gradient_depth.chart(traces, names),
         height=360,
         renderer="svg",
         alt=tr(

@@ -9,58 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interface.core.language import tr
-from interface.learn.gradient_depth import Trace
-
 Option = dict[str, Any]
 # Okabe and Ito's colours for all kinds of colour vision, in shades that stand 3:1 against white and against dark.
 BLUE, ORANGE, GREEN, GREY = "#2e86c1", "#d1701a", "#1e9070", "#7b878f"
 # Each series has a symbol of its own too, so that nothing rests on colour alone.
 SYMBOLS = ("circle", "triangle", "diamond", "rect")
-
-
-def gradients(traces: Sequence[Trace], names: dict[str, str]) -> Option:
-    """Gradient norm against layer, on a logarithmic axis.
-
-    Args:
-        traces: one a network.
-        names: what to call each kind of network.
-    """
-    series = []
-    for trace, colour, symbol in zip(traces, (ORANGE, GREY, BLUE), SYMBOLS, strict=False):
-        # Powers of ten on an even axis: a logarithmic one would write 0.0000000001.
-        points = [[layer, round(math.log10(norm), 2)] for layer, norm in zip(trace.layers, trace.norms, strict=True)]
-        series.append(
-            {
-                "type": "line",
-                "name": names[trace.kind],
-                "data": points,
-                "symbol": symbol,
-                "symbolSize": 7,
-                "showAllSymbol": len(points) < 30,
-                "lineStyle": {"color": colour, "width": 2},
-                "itemStyle": {"color": colour},
-            }
-        )
-    return {
-        "animation": False,
-        "legend": {"top": 0, "left": 0},
-        "tooltip": {"trigger": "axis", "valueFormatter": "10^%.1f"},
-        "grid": {"left": 8, "right": 24, "top": 60, "bottom": 36, "containLabel": True},
-        "xAxis": {
-            "type": "value",
-            "name": tr("weight layers above the image"),
-            "nameLocation": "middle",
-            "nameGap": 28,
-            "max": traces[0].layers[-1],
-        },
-        "yAxis": {
-            "type": "value",
-            "axisLabel": {"formatter": "10{up|{value}}", "rich": {"up": {"fontSize": 9, "padding": [0, 0, 8, 1]}}},
-            "minInterval": 1,
-        },
-        "series": series,
-    }
 
 
 def cells(values: NDArray[np.floating]) -> Option:

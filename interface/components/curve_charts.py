@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from interface.components.charts import BLUE, GREEN, GREY, ORANGE, SYMBOLS, Option
-from interface.core.language import tr
-from interface.learn.weight_decay import Training
 
 # Dashes tell lines apart where colours come round again.
 _DASHES = ("solid", "dashed", "dotted")
@@ -55,26 +53,3 @@ def axes(series: list[Option], x: str, y: str, **limits: float) -> Option:
         "yAxis": up,
         "series": series,
     }
-
-
-def shares(trainings: Sequence[Training], names: Mapping[str, str]) -> Option:
-    """What a block's branch adds, by step of training.
-
-    Args:
-        trainings: one a block.
-        names: what to call each kind.
-    """
-    lines = [
-        line(
-            names[one.kind],
-            [[step, round(share, 4)] for step, share in zip(one.steps, one.shares, strict=True)],
-            number,
-            showSymbol=False,
-        )
-        for number, one in enumerate(trainings)
-    ]
-    option = axes(lines, tr("step of training"), tr("size of F(x) (x = 1)"), x_max=trainings[0].steps[-1], y_min=0)
-    # Three names, which a phone has room for one under the other.
-    option["legend"] |= {"type": "plain"}
-    option["grid"] |= {"top": 72}
-    return option

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from interface.components.charts import BLUE, GREY, ORANGE, SYMBOLS, Option
+from interface.core.language import tr
 
 Array = NDArray[np.float64]
 WIDTH, BATCH = 48, 64
@@ -108,3 +113,47 @@ class _Block:
             # Batch norm's own gradient: the parts along the mean and along the spread are projected away.
             gradient = scale * (gradient - gradient.mean(axis=0) - unit * (gradient * unit).mean(axis=0))
         return gradient @ self.weights[index].T
+
+
+def chart(traces: Sequence[Trace], names: dict[str, str]) -> Option:
+    """Gradient norm against layer, on a logarithmic axis.
+
+    Args:
+        traces: one a network.
+        names: what to call each kind of network.
+    """
+    series = []
+    for trace, colour, symbol in zip(traces, (ORANGE, GREY, BLUE), SYMBOLS, strict=False):
+        # Powers of ten on an even axis: a logarithmic one would write 0.0000000001.
+        points = [[layer, round(math.log10(norm), 2)] for layer, norm in zip(trace.layers, trace.norms, strict=True)]
+        series.append(
+            {
+                "type": "line",
+                "name": names[trace.kind],
+                "data": points,
+                "symbol": symbol,
+                "symbolSize": 7,
+                "showAllSymbol": len(points) < 30,
+                "lineStyle": {"color": colour, "width": 2},
+                "itemStyle": {"color": colour},
+            }
+        )
+    return {
+        "animation": False,
+        "legend": {"top": 0, "left": 0},
+        "tooltip": {"trigger": "axis", "valueFormatter": "10^%.1f"},
+        "grid": {"left": 8, "right": 24, "top": 60, "bottom": 36, "containLabel": True},
+        "xAxis": {
+            "type": "value",
+            "name": tr("weight layers above the image"),
+            "nameLocation": "middle",
+            "nameGap": 28,
+            "max": traces[0].layers[-1],
+        },
+        "yAxis": {
+            "type": "value",
+            "axisLabel": {"formatter": "10{up|{value}}", "rich": {"up": {"fontSize": 9, "padding": [0, 0, 8, 1]}}},
+            "minInterval": 1,
+        },
+        "series": series,
+    }

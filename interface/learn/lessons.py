@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from interface.components import curve_charts
 from interface.core import labels, page
 from interface.core.language import mark, tr
 from interface.core.session import Read
@@ -153,7 +152,7 @@ def decay() -> None:
     needed, useless, plain = runs
     names = {kind: tr(name) for kind, name in BLOCKS.items()}
     st.echarts_chart(
-        curve_charts.shares(runs, names),
+        weight_decay.chart(runs, names),
         height=340,
         renderer="svg",
         alt=tr(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from interface.components.charts import Option
+from interface.components.curve_charts import axes, line
+from interface.core.language import tr
 
 Array = NDArray[np.float64]
 # Few noisy examples, as in medicine: a block without decay then learns the noise by heart.
@@ -88,3 +93,26 @@ def train(kind: str, decay: float, seed: int = 0) -> Training:
 
 def _branch(x: Array, weights: Array) -> Array:
     return np.asarray(np.maximum(x @ weights[0], 0) @ weights[1])
+
+
+def chart(trainings: Sequence[Training], names: Mapping[str, str]) -> Option:
+    """What a block's branch adds, by step of training.
+
+    Args:
+        trainings: one a block.
+        names: what to call each kind.
+    """
+    lines = [
+        line(
+            names[training.kind],
+            [[step, round(share, 4)] for step, share in zip(training.steps, training.shares, strict=True)],
+            number,
+            showSymbol=False,
+        )
+        for number, training in enumerate(trainings)
+    ]
+    option = axes(lines, tr("step of training"), tr("size of F(x) (x = 1)"), x_max=trainings[0].steps[-1], y_min=0)
+    # Three names, which a phone has room for one under the other.
+    option["legend"] |= {"type": "plain"}
+    option["grid"] |= {"top": 72}
+    return option

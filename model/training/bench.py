@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from model.machine import describe
 from model.training import distributed, flops, network
 from model.training.background import SIDE
 from model.training.batches import Batches
@@ -49,8 +50,6 @@ def run(
     """
     if steps < 1:
         raise TrainingError(f"--steps {steps} measures nothing: give 1 or more.")
-    from benchmarks.machine import describe
-
     machine = describe()
     said = distributed.choose_precision()
     chosen = keras.mixed_precision.global_policy().name

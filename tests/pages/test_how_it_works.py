@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from interface.components import curve_charts
 from interface.core import labels
 from interface.learn import architecture, gradient_depth, lessons, map_resolution, stages, weight_decay
 from model.reading import bundle
@@ -100,7 +99,7 @@ def test_the_training_goes_down_the_error() -> None:
 
 def test_the_chart_of_the_decay_shows_every_step() -> None:
     runs = [weight_decay.train(kind, 0.1) for kind in weight_decay.KINDS]
-    option = curve_charts.shares(runs, lessons.BLOCKS)
+    option = weight_decay.chart(runs, lessons.BLOCKS)
     assert [one["name"] for one in option["series"]] == list(lessons.BLOCKS.values())
     assert option["series"][1]["data"][-1] == [weight_decay.STEPS, round(runs[1].last, 4)]
 
