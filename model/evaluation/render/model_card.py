@@ -163,7 +163,7 @@ def _headline(evidence: Part) -> str:
     return table(("Pictures", "What", "Figure (95 % interval)", "n"), rows)
 
 
-def _checklist(card: dict[str, Any], evidence: dict[str, Any]) -> list[tuple[int, str, str]]:
+def _checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str]]:
     """The rows of the table.
 
     Args:
