@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -14,7 +15,10 @@ ABOUT = mark(
     "its score came from. For research and education, not a medical device."
 )
 
-spoken = language.begin()
+# Pixels.
+TEXT_WIDTH = 1280
+
+language.begin()
 st.set_page_config(
     page_title=tr("Chest X-ray reader"),
     # A Material icon or an emoji would be fetched from another host.
@@ -24,25 +28,36 @@ st.set_page_config(
 )
 # The addresses are the files' names: Streamlit knows only those until its first visitor has run this line, and would
 # tell one who follows a link to another address that there is no such page.
-page = st.navigation(
-    [
-        st.Page("pages/read.py", title=tr("Read"), icon=":material/radiology:", default=True),
-        st.Page("pages/batch.py", title=tr("Batch"), icon=":material/stacks:"),
-        st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
-        st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
-        st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
-        st.Page("pages/classroom.py", title=tr("Classroom"), icon=":material/co_present:"),
-        st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
-        st.Page("pages/data.py", title=tr("Data"), icon=":material/database:"),
-        st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),
-        st.Page("pages/about.py", title=tr("About"), icon=":material/info:"),
-    ],
-    position="top",
-)
-try:
+PAGES = [
+    st.Page("pages/read.py", title=tr("Read"), icon=":material/radiology:", default=True),
+    st.Page("pages/batch.py", title=tr("Batch"), icon=":material/stacks:"),
+    st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
+    st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
+    st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
+    st.Page("pages/classroom.py", title=tr("Classroom"), icon=":material/co_present:"),
+    st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
+    st.Page("pages/data.py", title=tr("Data"), icon=":material/database:"),
+    st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),
+    st.Page("pages/about.py", title=tr("About"), icon=":material/info:"),
+]
+WORKPLACES = [one for one in PAGES if one.url_path in ("", "batch", "quiz", "classroom")]
+# Languages are addresses too: the menu has no other place that is seen on every page without taking room from it.
+LANGUAGES = [
+    st.Page(partial(language.keep, name), title=title, url_path=name) for name, title in language.LANGUAGES.items()
+]
+page = st.navigation({"": PAGES, f":material/translate: {tr('Language')}": LANGUAGES}, position="top")
+if page in LANGUAGES:
     page.run()
+    before = [one for one in PAGES if one.url_path == st.session_state.get("page_before")]
+    st.switch_page(before[0] if before else PAGES[0], query_params={language.QUERY: page.url_path})
+st.session_state.page_before = page.url_path
+# Long lines are hard to read: on a large screen the pages of text are a column in the middle.
+room = st.container(horizontal_alignment="center").container(width="stretch" if page in WORKPLACES else TEXT_WIDTH)
+try:
+    with room:
+        page.run()
 except streamlit_internals.StopException:
-    # A page that can't go on ends with `st.stop`; the language can be chosen there too.
-    language.switch(spoken)
+    # A page that can't go on ends with `st.stop`; it has a language too.
+    streamlit_internals.tell_browser(language.spoken())
     raise
-language.switch(spoken)
+streamlit_internals.tell_browser(language.spoken())

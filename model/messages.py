@@ -192,6 +192,25 @@ class Code(Enum):
     TEST_OTHER = "This network: {set}, {what}"
     TEST_SOURCE = "card.json of {network}: {ill} and {well} images."
 
+    # The finding
+    FINDING_REFUSED = "Not read"
+    FINDING_REFUSED_WHY = "The picture was refused, so it has no scores."
+    FINDING_NOT_SEEN = "No {name} seen"
+    FINDING_UNCERTAIN = "Uncertain: {first} or {second}"
+    FINDING_POSITIVE = "{name} scores {score}, at or above the operating point {threshold}."
+    FINDING_POSITIVE_OUTSCORED = (
+        "{first} scores higher ({first_score}), but {name} scores {score}, at or above the operating point "
+        "{threshold}, and from there on it is called."
+    )
+    FINDING_OTHER = "{first} scores {first_score}; {name} scores {score}, below the operating point {threshold}."
+    FINDING_NEAR_POINT = (
+        "{name} scores {score}, too near to the operating point {threshold} to tell it from {first} ({first_score})."
+    )
+    FINDING_TIE = (
+        "{first} scores {first_score} and {second} {second_score}, too near to each other to tell; {name} scores "
+        "{score}, below the operating point {threshold}."
+    )
+
     # The server
     SERVER_BUSY = (
         "The server is still busy with other files that take too long to unpack, so this one was not begun: choose it "

@@ -1,24 +1,20 @@
-"""Read: drop chest X-rays, see the decision, the scores and the heatmap over the picture."""
+"""Read: drop chest X-rays, see the finding, the scores and the heatmap over the picture."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from interface.components import viewer
 from interface.core import labels, operating_point, page
 from interface.core.language import mark, tr
-from interface.core.session import MOST_ITEMS, Read, Refused
-from interface.core.settings import number
+from interface.core.session import Refused
 from interface.gallery import cases
-from interface.read import tour
+from interface.read import intake, tour
 
-# A raw DICOM radiograph of 3,000 by 3,000 pixels has 18.
-MOST_MEGABYTES = int(number("CXR_UPLOAD_MEGABYTES", 20, 1))
 FIRST_VISIT = (
     (
         mark("What you get"),
         mark(
-            "A decision in words, a score for each class, and a heatmap over the picture that shows where the score "
+            "The finding in words, a score for each class, and a heatmap over the picture that shows where the score "
             "came from: all from one pass through a ResNet50, in well under a second."
         ),
     ),
@@ -40,57 +36,6 @@ FIRST_VISIT = (
 CONSENT = mark("It must not decide how a person is treated.")
 
 
-def uploader() -> None:
-    """Take files and read them at once; the uploader is empty again afterwards."""
-    shelf = page.shelf()
-    # A new key makes a new, empty uploader.
-    count = st.session_state.setdefault("uploads", 0)
-
-    def on_change() -> None:
-        # First, because the reading may end this run of the script, and the uploader would keep its files.
-        st.session_state.uploads = count + 1
-        page.read_uploads(f"files_{count}")
-
-    left, right = st.columns([3, 1], vertical_alignment="bottom", gap="medium")
-    with left:
-        st.file_uploader(
-            tr("Chest X-rays: PNG, JPEG, TIFF, WebP, BMP or DICOM, or a ZIP of them"),
-            accept_multiple_files=True,
-            key=f"files_{count}",
-            on_change=on_change,
-            max_upload_size=MOST_MEGABYTES,
-            help=tr("Frontal chest radiographs of adults, one or several."),
-        )
-    with right:
-        if st.button(tr("Try a sample radiograph"), icon=":material/radiology:", width="stretch", key="try_sample"):
-            page.read_sample()
-        # There before it is of use, so that nothing moves when a reading comes.
-        st.button(
-            tr("Forget all"),
-            icon=":material/delete:",
-            width="stretch",
-            key="forget",
-            on_click=forget,
-            disabled=not shelf.items,
-        )
-    if shelf.left_out:
-        st.warning(
-            tr(
-                "That was more than this page keeps: the first {most} files were read, {left} were not. "
-                "For folders use the command line, python -m model read.",
-                most=MOST_ITEMS,
-                left=shelf.left_out,
-            ),
-            icon=":material/info:",
-        )
-
-
-def forget() -> None:
-    """Every picture of the session, and what was tried with one."""
-    page.shelf().items.clear()
-    st.session_state.pop("whatif", None)
-
-
 @st.fragment
 def results() -> None:
     """Everything about the chosen picture; a choice in it runs this part alone, and never the network."""
@@ -110,14 +55,13 @@ def results() -> None:
 
     reader = page.reader_or_stop()
     point = operating_point.chosen(reader.bundle.card)
-    with st.container():
-        item, other = choose({key: result.at(item, reader.bundle.card, point) for key, item in readings.items()})
-    result.show(item, other, reader)
+    item = result.show({key: result.at(item, reader.bundle.card, point) for key, item in readings.items()}, reader)
     cases.note(item.reading.sha256)
 
 
 def first_visit() -> None:
-    viewer.prepare()
+    # The score bars are of a part of Streamlit's that comes when it is first asked for; this draws nothing.
+    st.html("<style></style>")
     for column, (title, text) in zip(st.columns(len(FIRST_VISIT)), FIRST_VISIT, strict=True):
         with column.container(border=True, height="stretch"):
             st.subheader(tr(title), anchor=False)
@@ -143,66 +87,30 @@ def refusals(refused: dict[str, Refused]) -> None:
             )
 
 
-def choose(readings: dict[str, Read]) -> tuple[Read, Read | None]:
-    """The picture to show and the one to compare it with, if any; selectors where there are several."""
-    keys = list(readings)
-    current = st.session_state.get("chosen")
-    if current not in readings:
-        current = keys[-1]
-    other = None
-    if len(keys) > 1:
-        shown_names = {
-            key: f"{number}. {item.name}: {labels.decision_name(item.reading.decision)}"
-            for number, (key, item) in enumerate(readings.items(), 1)
-        }
-        left, right = st.columns(2, gap="medium")
-        current = left.selectbox(
-            tr("Picture ({count} in this session)", count=len(keys)),
-            keys,
-            keys.index(current),
-            format_func=shown_names.__getitem__,
+def head() -> None:
+    """What the page is and is not, for those who have no reading yet."""
+    st.title(tr("Chest X-ray reader"))
+    st.markdown(
+        tr(
+            "A ResNet50 looks at a frontal chest radiograph and says whether it sees a **COVID-19 pattern**, another "
+            "lung disease or neither, how sure it is, and where its score came from."
         )
-        other = right.selectbox(
-            tr("Compare with"),
-            [key for key in keys if key != current],
-            None,
-            format_func=shown_names.__getitem__,
-            placeholder=tr("Another picture, such as one of another day"),
-            key="compare",
-        )
-    st.session_state.chosen = current
-    return readings[current], readings.get(other) if other else None
-
-
-def notice() -> None:
-    """What this is not, until the person says that they know; nothing waits for it."""
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="notice"):
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/info: **{tr(labels.NOT_A_DEVICE)}** {tr(CONSENT)}", width="stretch")
-        st.button(tr("I understand"), key="acknowledge", on_click=acknowledge)
-
-
-def acknowledge() -> None:
-    st.session_state.acknowledged = True
+        tour.button(reading=False)
 
 
 page.through_app()
-st.title(tr("Chest X-ray reader"))
-acknowledged = st.session_state.get("acknowledged", False)
-st.markdown(
-    tr(
-        "A ResNet50 looks at a frontal chest radiograph and says whether it sees a **COVID-19 pattern**, another lung "
-        "disease or neither, how sure it is, and where its score came from."
-    )
-    + f" {tr(labels.NOT_A_DEVICE) if acknowledged else ''}"
-)
-if not acknowledged:
-    notice()
 page.bundle_or_stop()
-tour.show()
-uploader()
-if page.shelf().readings():
+slim = bool(page.shelf().readings())
+if slim:
+    intake.uploader(slim=True)
     results()
     cases.show_strip("read")
 else:
+    head()
+    intake.uploader(slim=False)
     cases.show_strip("read")
     results()
+intake.listen()

@@ -12,6 +12,8 @@ from model.reading import heatmap
 
 # More than any screen shows of one of two pictures side by side.
 LONGEST_SIDE = 1024
+# Of a picture in a strip of several, at two pixels of a screen for each of a layout.
+THUMBNAIL_SIDE = 144
 # No difference to be seen beside the PNG, in a tenth of the time and a third of the bytes: a slider can follow.
 JPEG_QUALITY = 92
 
@@ -41,3 +43,8 @@ def grey(data: bytes) -> NDArray[np.uint8]:
     if picture is None:
         raise ValueError(f"{len(data)} bytes are no JPEG picture")
     return np.asarray(picture, np.uint8)
+
+
+def thumbnail(picture: NDArray[np.uint8]) -> bytes:
+    """A (H, W) grey picture as a JPEG with no side above `THUMBNAIL_SIDE`."""
+    return jpeg(to_grey(heatmap.fit(picture.astype(np.float32), THUMBNAIL_SIDE)))

@@ -6,13 +6,11 @@ import math
 import re
 from typing import Any
 
-from interface.core.language import mark, tr
+from interface.core.language import localized, mark, signs, tr
 from model.reading import names
 from model.reading.card import Estimate
 
 NOT_A_DEVICE = mark("For research and education, not a medical device.")
-STATES = {"uncertain": mark("uncertain"), "refused": mark("not read")}
-PRESENT, ABSENT = mark("present"), mark("absent")
 ABBREVIATED = re.compile(r"\b(?:auc|ct|mri|nih|siim)\b")
 NOT_STATED = "not stated"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -28,19 +26,24 @@ def decision_name(decision: str) -> str:
     return tr(names.decision_name(decision))
 
 
-def headline(decision: str, positive: str) -> str:
-    """The decision about the positive class in one line, such as "COVID-19 pattern: present"."""
-    state = PRESENT if decision == positive else STATES.get(decision, ABSENT)
-    return f"{class_name(positive)}: {tr(state)}"
-
-
 def score(value: float) -> str:
     """A score of 0 to 1 with two digits, but never rounded to a certainty that no score has."""
     if 0 < value < 0.005:
         return tr("under 0.01")
     if 0.995 <= value < 1:
         return tr("over 0.99")
-    return f"{value:.2f}"
+    return decimal(value)
+
+
+def decimal(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """A number as the language of the session writes it, such as "1,234.50" or, in French, "1 234,50".
+
+    Args:
+        value: the number.
+        digits: after the decimal sign.
+        signed: with a plus sign too.
+    """
+    return localized(f"{value:{'+' if signed else ''},.{digits}f}").replace("-", "\u2212")
 
 
 def scores_line(scores: dict[str, float]) -> str:
@@ -49,9 +52,14 @@ def scores_line(scores: dict[str, float]) -> str:
     return ", ".join(f"{class_name(name)} {score(value)}" for name, value in ranked)
 
 
-def percent(share: float) -> str:
-    """A share of 0 to 1 in whole percent."""
-    return f"{100 * share:.0f}\u202f%"
+def percent(share: float, digits: int = 0) -> str:
+    """A share of 0 to 1 in percent, as the language of the session writes it: "88%" or, in French, "88 %".
+
+    Args:
+        share: the share.
+        digits: after the decimal sign.
+    """
+    return f"{decimal(100 * share, digits)}{signs().before_percent}%"
 
 
 def times(factor: float) -> str:
@@ -59,14 +67,14 @@ def times(factor: float) -> str:
     if factor == 0 or math.isinf(factor):
         return "0" if factor == 0 else "∞"
     if 0.01 <= factor < 1e6:
-        return f"{float(f'{factor:.2g}'):,.10g}"
+        return localized(f"{float(f'{factor:.2g}'):,.10g}")
     digits, exponent = f"{factor:.0e}".split("e")
     return f"{digits} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}"
 
 
 def duration(seconds: float) -> str:
     """A time of computation in milliseconds or seconds."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    return f"{decimal(seconds * 1000, 0)} ms" if seconds < 1 else f"{decimal(seconds, 1)} s"
 
 
 def named(text: object, classes: tuple[str, ...]) -> str:
@@ -94,7 +102,7 @@ def number(value: Any, digits: int = 3) -> str:
     """A measured figure; an absent or impossible one is said to be."""
     if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
         return NOT_STATED
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    return decimal(value, 0 if isinstance(value, int) else digits)
 
 
 def interval(figure: Estimate | dict[str, Any] | None, digits: int = 3) -> str:

@@ -9,25 +9,31 @@ from __future__ import annotations
 from functools import lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
 from interface.core import streamlit_internals
 from model.messages import Message
 
+
+class Signs(NamedTuple):
+    """What a language writes in and after numbers."""
+
+    decimal: str = "."
+    thousands: str = ","
+    before_percent: str = ""
+
+
 ENGLISH = "en"
 # Each by its own name, as those who look for it don't read the others.
 LANGUAGES = {ENGLISH: "English", "es": "Español", "fr": "Français", "hi": "हिन्दी"}
 FOLDER = Path(__file__).parents[1] / "locale"
 QUERY = "lang"
-# `_KEPT` outlives the widget; `_SPOKEN` is what this page is drawn in: some pages are there in English alone.
-_KEPT, _SPOKEN, _TOLD = "language_kept", "language_spoken", "language_told"
-# Screen readers choose their voice by it, and browsers the shapes of letters.
-_document = st.components.v2.component(
-    "chest_xray_language",
-    html="<span hidden></span>",
-    js="export default function ({ data }) { document.documentElement.lang = data.language; }",
-)
+# Decimal sign, between thousands, and before a percent sign (Unicode CLDR); English and Hindi are alike.
+SIGNS = {"es": Signs(",", "\u00a0", "\u00a0"), "fr": Signs(",", "\u202f", "\u202f")}
+# `_SPOKEN` is what this page is drawn in: some pages are there in English alone.
+_KEPT, _SPOKEN = "language_kept", "language_spoken"
 
 
 def mark(text: str) -> str:
@@ -47,7 +53,7 @@ def tr(text: str | Message, **values: object) -> str:
     """
     if isinstance(text, Message):
         name = spoken()
-        return text.text(lambda template: _translated(name, template))
+        return text.text(lambda template: _translated(name, template), lambda number: localized(str(number)))
     translation = _translated(spoken(), text)
     return translation.format(**values) if values else translation
 
@@ -67,6 +73,20 @@ def ntr(one: str, many: str, count: int, **values: object) -> str:
     name = spoken()
     said = (one if count == 1 else many) if name == ENGLISH else catalogue(name).ngettext(one, many, count)
     return said.format(count=count, **values)
+
+
+def signs() -> Signs:
+    """What the language of the session writes in numbers."""
+    return SIGNS.get(spoken(), Signs())
+
+
+def localized(number: str) -> str:
+    """A number with the signs of the language of the session.
+
+    Args:
+        number: as English has it, such as "1,234.5".
+    """
+    return "".join({".": signs().decimal, ",": signs().thousands}.get(sign, sign) for sign in number)
 
 
 def spoken() -> str:
@@ -125,29 +145,13 @@ def in_english() -> None:
         st.session_state[_SPOKEN] = ENGLISH
 
 
-def switch(name: str) -> None:
-    """Let the person choose another language, below the page.
+def keep(name: str) -> None:
+    """Hold to a language for the rest of the session.
 
     Args:
-        name: the one that `begin` settled; the page may be there in English alone.
+        name: a key of `LANGUAGES`.
     """
-    if spoken() != ENGLISH or _TOLD in st.session_state:  # a document is English until it is told otherwise
-        st.session_state[_TOLD] = True
-        _document(key="language_of_document", data={"language": spoken()})
-    st.session_state[QUERY] = name
-    st.segmented_control(
-        _translated(name, mark("Language")),
-        list(LANGUAGES),
-        format_func=LANGUAGES.__getitem__,
-        required=True,
-        key=QUERY,
-        wrap=True,
-        on_change=_keep,
-    )
-
-
-def _keep() -> None:
-    st.session_state[_KEPT] = st.query_params[QUERY] = st.session_state[QUERY]
+    st.session_state[_KEPT] = name
 
 
 def _translated(name: str, text: str) -> str:

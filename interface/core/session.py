@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,21 @@ class Read:
         picture: (H, W) uint8 grey for display, no side above `pictures.LONGEST_SIDE`.
         seen: (S, S) uint8, the picture as the network received it.
         reading: what the network made of it.
+        spacing: millimetres between the centres of two pixels of `picture`; None where the file does not say.
     """
 
     name: str
     picture: NDArray[np.uint8]
     seen: NDArray[np.uint8]
     reading: Reading
+    spacing: float | None = None
+
+    @cached_property
+    def thumbnail(self) -> bytes:
+        """The picture as a small JPEG."""
+        from interface.components import images
+
+        return images.thumbnail(self.picture)
 
     @property
     def stem(self) -> str:

@@ -27,6 +27,24 @@ __all__ = ["StopException", "UploadedFile"]
 _EARLIER = 0.5
 _leaving: dict[str, asyncio.TimerHandle] = {}
 
+# Screen readers choose their voice by the document's language, and browsers the shapes of letters. On a phone the menu
+# lies over the page, and Streamlit leaves it there when a link in it was touched.
+_document = st.components.v2.component(
+    "chest_xray_document",
+    html="<span hidden></span>",
+    js="""
+let listening = false;
+export default function ({ data }) {
+  document.documentElement.lang = data.language;
+  if (listening) return;
+  listening = true;
+  document.addEventListener("click", ({ target }) => {
+    if (innerWidth >= 768 || !target.closest?.("[data-testid=stSidebarNavLink]")) return;
+    setTimeout(() => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click());
+  });
+}""",
+)
+
 
 def keep_in_memory() -> None:
     """Let no upload touch a disk; call it once in a server, before a visitor can choose a file.
@@ -150,3 +168,12 @@ def _forget(visit: Visit) -> None:
     server.close_session(visit.session_id)
     for key in visit.state.filtered_state:
         del visit.state[key]
+
+
+def tell_browser(language: str) -> None:
+    """Tell the browser which language the page is in, and have a phone's menu close when a link in it was touched.
+
+    Args:
+        language: as in the attribute `lang` of HTML, such as "es".
+    """
+    _document(key="document", data={"language": language})

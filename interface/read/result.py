@@ -1,8 +1,7 @@
-"""One reading on the page: the decision in words, the scores, the picture beside its heatmap, what to take home."""
+"""The readings of a session on the page: the picture in the viewer, and beside it the finding and what it is worth."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,22 +9,24 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from interface.components import score_bars, viewer
-from interface.components.images import LONGEST_SIDE, jpeg
 from interface.core import labels, operating_point
 from interface.core.language import mark, tr
 from interface.core.session import Read
-from interface.read import whatif
+from interface.read import tour, trust, whatif
 from interface.report import buttons
 from model.reading import heatmap
 from model.reading.card import Card
+from model.reading.decision import finding
 from model.reading.reader import DOUBTFUL, Reader, Reading, leading, redecide
 
-# Of the heatmap in the file to download; on the page the viewer has a slider of its own.
+# Of the heatmap in the files to download; on the page the viewer has a slider.
 OPACITY = 0.6
+# A heatmap favours the lungs from this many times the share that it would have in them by chance.
+FAVOURED = 1.25
 SCORE_IS = mark(
     "**What a score is.** The network's answer, calibrated on pictures that it had not learned from: of those given "
-    "0.70, about 70 in 100 had that label. The *operating point* is the score from which the headline says "
-    "*present*; it was chosen on those pictures too. Readings too near to it, or to another class, are called "
+    "0.70, about 70 in 100 had that label. The *operating point* is the score from which the COVID-19 pattern is "
+    "called; it was chosen on those pictures too. Readings too near to it, or to another class, are called "
     "*uncertain*.\n\n**What it is not.** Not the probability that this person has COVID-19: that depends on how "
     "common the disease is where the person lives, on symptoms and on tests, and the network knows none of these. It "
     "learned patterns on radiographs, and it reads other hospitals' pictures worse. The page *Model card* has the "
@@ -37,9 +38,6 @@ HEATMAP_IS = mark(
     "lesion. A bright part outside the lungs is a reason to distrust the reading."
 )
 
-NO_LUNGS = mark("No lungs were found in this picture, so they can't be covered.")
-NO_SEGMENTER = mark("This bundle has no network that finds lungs, so they can't be covered.")
-
 
 def at(item: Read, card: Card, point: str) -> Read:
     """A picture with its reading decided at an operating point, from the scores that it has."""
@@ -47,118 +45,102 @@ def at(item: Read, card: Card, point: str) -> Read:
     return item if reading.operating_point == point else replace(item, reading=redecide(reading, card, point))
 
 
-def show(item: Read, other: Read | None, reader: Reader) -> None:
-    """Everything about one picture.
+def show(items: dict[str, Read], reader: Reader) -> Read:
+    """Everything about the chosen picture.
 
     Args:
-        item: decided at the operating point of the session.
-        other: to compare it with; None for its own heatmap beside it.
+        items: by their keys, decided at the operating point of the session; at least one.
         reader: of the loaded bundle.
+
+    Returns:
+        The chosen picture.
     """
     card = reader.bundle.card
-    # The decision comes first in the code because it must come first on a phone, where columns follow each other.
-    left, right = st.columns([1, 2], gap="medium")
-    with left:
-        decision(item, card)
+    current = st.session_state.get("chosen")
+    if current not in items:
+        current = list(items)[-1]
+    st.session_state.chosen = current
+    # The widget below the picture, which keeps the choice; a picture is not compared with itself.
+    other = items.get(st.session_state.get("compare") or "")
+    item = items[current]
+    pair = [item] if other is None or other is item else [item, other]
+    # The picture comes first, also on a phone, where columns follow each other and it is as high as leaves room.
+    left, right = st.columns([3, 1], gap="small")
+    with left.container(key="picture"):
+        chosen = pictures(items, str(current), pair, card)
+        if len(pair) > 1:
+            st.markdown(differences(pair[0], pair[1], card))
     with right:
-        pictures(item, other, card)
-    changes(item, reader)
+        rail(items, str(current), pair, chosen, card)
+    with st.container(key="changes"):
+        whatif.show(item, reader)
+    return item
 
 
-def decision(item: Read, card: Card) -> None:
-    """The headline, the class under it, the scores, the operating point and the reasons."""
-    reading = item.reading
-    point = card.point(reading.operating_point)
-    ordered = {name: reading.scores[name] for name in order(card)}
-    st.header(labels.headline(reading.decision, card.positive), anchor=False)
-    if reading.decision == "uncertain":
-        best = max(ordered, key=ordered.__getitem__)
-        st.markdown(tr("**Class: uncertain**, with {name} scored highest", name=labels.class_name(best)))
-    else:
-        st.markdown(tr("**Class: {name}**", name=labels.class_name(reading.decision)))
-    margin = card.margin * (DOUBTFUL if reading.doubtful else 1)
-    st.html(score_bars.scores(ordered, card.positive, point.threshold, margin))
-    operating_point.switch(card, point.name)
-    st.markdown("\n".join(f"- {labels.plain(tr(reason))}" for reason in reading.reasons))
-    with st.popover(tr("What the score is, and is not"), icon=":material/help:", width="stretch"):
-        st.markdown(tr(SCORE_IS))
-        st.page_link("pages/card.py", label=tr("Model card"), icon=":material/fact_check:")
-    st.caption(
-        tr(
-            "{file} · read in {time} by {network}, operating point *{point}*.",
-            file=labels.plain(item.name),
-            time=labels.duration(reading.seconds),
-            network=labels.plain(reading.bundle),
-            point=labels.plain(operating_point.label(point.name)),
-        )
-        + f" {tr(labels.NOT_A_DEVICE)}"
+def pictures(items: dict[str, Read], current: str, pair: list[Read], card: Card) -> str:
+    """The viewer; returns the class whose heatmap of the first picture is shown."""
+    panels = [panel(item, card, named=len(pair) > 1) for item in pair]
+    strip = [
+        viewer.Thumbnail(key, f"{number}. {item.name}: {headline(item.reading, card)}", item.thumbnail)
+        for number, (key, item) in enumerate(items.items(), 1)
+    ]
+    first = pair[0].reading
+    status = tr("Result: {headline}. {sentence}", headline=headline(first, card), sentence=why(first, card))
+    shown = ":".join(item.reading.sha256 for item in pair)
+    layer = viewer.show(
+        panels, shown, strip=strip if len(strip) > 1 else (), current=current, status=status, choose=_choose
     )
+    return order(card)[panels[0].chosen if layer is None else layer]
+
+
+def _choose(key: str) -> None:
+    st.session_state.chosen = key
+
+
+def headline(reading: Reading, card: Card) -> str:
+    """The finding of a reading in a few words."""
+    return tr(finding(reading.decision, reading.scores, card, reading.operating_point).headline)
+
+
+def why(reading: Reading, card: Card) -> str:
+    """The finding of a reading in one sentence."""
+    return tr(finding(reading.decision, reading.scores, card, reading.operating_point).sentence)
 
 
 def order(card: Card) -> list[str]:
-    """The positive class first, as the headline is about it; the others as the card has them."""
+    """The positive class first, as the operating point is about it; the others as the card has them."""
     return sorted(card.classes, key=lambda name: name != card.positive)
 
 
-def pictures(item: Read, other: Read | None, card: Card) -> None:
-    """The picture and the evidence in the viewer, and what to take home."""
-    reading = item.reading
-    names = {name: labels.class_name(name) for name in order(card)}
-    chosen = st.segmented_control(
-        tr("Heatmap: what speaks for"),
-        list(names),
-        # At the card's own operating point: another one must not take away what the person chose to see.
-        default=leading(redecide(reading, card).decision, reading.scores),
-        required=True,
-        format_func=names.__getitem__,
-        key=f"class_{reading.sha256}",
-        wrap=True,
-        help=tr(HEATMAP_IS),
+def panel(item: Read, card: Card, *, named: bool) -> viewer.Panel:
+    """A picture with the heatmaps of all classes.
+
+    Args:
+        item: the picture.
+        card: of the bundle that read it.
+        named: say the file's name, the finding and the scores in its captions.
+    """
+    reading, names = item.reading, order(card)
+    before = f"{item.name}: {headline(reading, card)} ({labels.scores_line(reading.scores)}). " if named else ""
+    layers = []
+    for name in names:
+        caption, alt = describe(reading, name)
+        layers.append(viewer.Layer(labels.class_name(name), before + caption, alt, class_map(reading, name)))
+    return viewer.Panel(
+        before or tr("The picture"),
+        tr("The radiograph as it was uploaded"),
+        item.picture,
+        lungs=reading.lungs,
+        layers=tuple(layers),
+        # At the card's operating point: another one must not take away what the person chose to see.
+        chosen=names.index(leading(redecide(reading, card).decision, reading.scores)),
+        spacing=item.spacing,
+        summary=viewer.Summary(
+            headline(reading, card),
+            why(reading, card),
+            tuple((labels.class_name(n), labels.score(reading.scores[n]), reading.scores[n]) for n in names),
+        ),
     )
-    one, name = class_map(reading, chosen), names[chosen]
-    if other is None:
-        panels = [
-            viewer.Panel(tr("The picture"), tr("The radiograph as it was uploaded"), item.picture),
-            overlaid(item, chosen),
-        ]
-    else:
-        panels = [overlaid(each, chosen, f"{each.name}: {told(each, card)}. ") for each in (item, other)]
-    viewer.show(panels, " ".join([reading.sha256, other.reading.sha256 if other else ""]))
-    strength = heatmap.evidence(one)
-    if reading.lungs is not None and strength is not None:
-        flat = reading.lungs.share_inside(np.ones_like(strength))
-        st.caption(
-            tr(
-                "{share} of the evidence for {name} lies in the lungs or right beside them; of evidence spread evenly "
-                "over the picture it would be {flat}.",
-                share=f"{reading.lungs.share_inside(strength):.0%}",
-                name=name,
-                flat=f"{flat:.0%}",
-            )
-        )
-    with st.container(horizontal=True):
-        st.download_button(
-            tr("Overlay (PNG)"),
-            lambda: heatmap.png(heatmap.overlay(item.picture, one, OPACITY)),
-            f"{item.stem}-{chosen}.png",
-            "image/png",
-            icon=":material/download:",
-            on_click="ignore",
-            help=tr(
-                "The whole picture with the heatmap at {opacity}, no side above {side} pixels.",
-                opacity=f"{OPACITY:.0%}",
-                side=LONGEST_SIDE,
-            ),
-        )
-        st.download_button(
-            tr("Reading (JSON)"),
-            json.dumps(reading.to_dict(), indent=1, ensure_ascii=False),
-            f"{item.stem}-reading.json",
-            "application/json",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-    buttons.reading([item, other] if other else [item], chosen, card)
 
 
 def class_map(reading: Reading, name: str) -> NDArray[np.float32]:
@@ -166,61 +148,139 @@ def class_map(reading: Reading, name: str) -> NDArray[np.float32]:
     return np.asarray(reading.maps[:, :, reading.classes.index(name)])
 
 
-def told(item: Read, card: Card) -> str:
-    """A reading in a line: the headline and the score that it is about."""
+def overlaid(item: Read, name: str) -> NDArray[np.uint8]:
+    """A picture with the heatmap of a class over it, on the scale of the page: one for all classes.
+
+    Args:
+        item: the picture.
+        name: of the class.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     reading = item.reading
-    return tr(
-        "{headline}, score {score}",
-        headline=labels.headline(reading.decision, card.positive),
-        score=labels.score(reading.scores[card.positive]),
-    )
+    return heatmap.overlay(item.picture, class_map(reading, name), OPACITY, float(reading.maps.max()))
 
 
-def overlaid(item: Read, chosen: str, before: str = "") -> viewer.Panel:
-    """A picture with the heatmap of a class, or without one and a sentence why; `before` starts its caption."""
-    one, name = class_map(item.reading, chosen), labels.class_name(chosen)
-    if heatmap.evidence(one) is None:
-        caption = tr("No evidence for {name}, so no heatmap: no part of the picture speaks for it.", name=name)
-        alt = tr("The radiograph without a heatmap: no part of it speaks for {name}", name=name)
-        return viewer.Panel(before + caption, alt, item.picture, None, item.reading.lungs)
-    alt = tr("The radiograph with the heatmap for {name}, which is strongest {where}", name=name, where=where(one))
-    return viewer.Panel(before + tr("What speaks for {name}", name=name), alt, item.picture, one, item.reading.lungs)
+def describe(reading: Reading, name: str) -> tuple[str, str]:
+    """The caption and the alternative text of a picture with the heatmap of a class.
+
+    Args:
+        reading: with the maps.
+        name: of the class.
+    """
+    values, shown = class_map(reading, name), labels.class_name(name)
+    if heatmap.evidence(values) is None:
+        return (
+            tr("No evidence for {name}, so no heatmap: no part of the picture speaks for it.", name=shown),
+            tr("The radiograph without a heatmap: no part of it speaks for {name}", name=shown),
+        )
+    alt = tr("The radiograph with the heatmap for {name}, which is strongest {where}", name=shown, where=where(values))
+    return tr("What speaks for {name}", name=shown), alt
 
 
-def where(one: NDArray[np.float32]) -> str:
+def where(values: NDArray[np.float32]) -> str:
     """The strongest cell's place in the picture, in words."""
-    y, x = divmod(int(one.argmax()), one.shape[1])
+    y, x = divmod(int(values.argmax()), values.shape[1])
     rows = tr("at the top"), tr("half-way down"), tr("at the bottom")
     columns = tr("on the left"), tr("in the middle"), tr("on the right")
-    row, column = rows[3 * y // one.shape[0]], columns[3 * x // one.shape[1]]
+    row, column = rows[3 * y // values.shape[0]], columns[3 * x // values.shape[1]]
     return tr("{row} {column} of the picture", row=row, column=column)
 
 
-def changes(item: Read, reader: Reader) -> None:
-    """What would change the answer: the same picture in other guises, read only when the person opens this."""
-    with st.expander(
-        tr("What would change the answer?"), icon=":material/experiment:", key="whatif_open", on_change="rerun"
-    ) as opened:
-        if opened.open:
-            experiment(item, reader)
+def rail(items: dict[str, Read], current: str, pair: list[Read], chosen: str, card: Card) -> None:
+    """Beside the picture: the finding, the scores, why, what it is worth elsewhere, and what to take home."""
+    item, reading = pair[0], pair[0].reading
+    point = card.point(reading.operating_point)
+    with st.container(key="finding"):
+        st.header(headline(reading, card), anchor=False)
+        margin = card.margin * (DOUBTFUL if reading.doubtful else 1)
+        ordered = {name: reading.scores[name] for name in order(card)}
+        st.html(score_bars.scores(ordered, card.positive, point.threshold, margin))
+        st.markdown(labels.plain(why(reading, card)))
+    in_lungs(reading, chosen)
+    if told := trust.sentence(card):
+        with st.container(key="trust", gap=None):
+            st.markdown(labels.plain(told))
+            st.page_link("pages/evidence.py", label=tr("Evidence"), icon=":material/query_stats:")
+    with st.container(horizontal=True, key="take_home"):
+        buttons.export(pair, chosen, card)
+        tour.button(reading=True)
+    if len(items) > 1:
+        shown_names = {key: f"{number}. {one.name}" for number, (key, one) in enumerate(items.items(), 1)}
+        st.selectbox(
+            tr("Compare with"),
+            [key for key in items if key != current],
+            None,
+            format_func=shown_names.__getitem__,
+            placeholder=tr("Another picture, such as one of another day"),
+            key="compare",
+        )
+    details(item, card)
+    st.caption(tr(labels.NOT_A_DEVICE))
 
 
-def experiment(item: Read, reader: Reader) -> None:
-    """The guises small and side by side, with their scores and what changed."""
-    card, reading = reader.bundle.card, item.reading
-    key = (reading.sha256, card.title)
-    kept = st.session_state.get("whatif")
-    if kept is None or kept[0] != key:
-        kept = st.session_state.whatif = (key, whatif.variants(item, reader))
-    found = [replace(one, reading=redecide(one.reading, card, reading.operating_point)) for one in kept[1]]
-    st.markdown(whatif.summary(found))
-    with st.container(horizontal=True):
-        for one in found:
-            with st.container(width=150):
-                decided, score = whatif.lines(one, found[0], card.positive)
-                name = tr(one.name)
-                alt = tr("The radiograph, {name}: {decided}, {score}", name=name.lower(), decided=decided, score=score)
-                st.image(jpeg(one.picture), width=150, alt=alt)
-                st.markdown(f"**{name}**  \n{decided}  \n{score}")
-    if reading.lungs is None:
-        st.caption(tr(NO_LUNGS if reader.bundle.segmenter else NO_SEGMENTER))
+def differences(item: Read, other: Read, card: Card) -> str:
+    """The scores of two pictures beside each other, and how the second differs, as a Markdown table."""
+    rows = []
+    for name in order(card):
+        first, second = item.reading.scores[name], other.reading.scores[name]
+        rows.append(
+            [
+                labels.plain(labels.class_name(name)),
+                labels.score(first),
+                labels.score(second),
+                labels.decimal(second - first, signed=True),
+            ]
+        )
+    head = [tr("Score"), labels.plain(item.name), labels.plain(other.name), tr("Difference")]
+    return labels.table(head, rows, right=(1, 2, 3))
+
+
+def in_lungs(reading: Reading, name: str) -> None:
+    """Whether the evidence for a class lies in the lungs more than chance would have it; a warning if not."""
+    strength = heatmap.evidence(class_map(reading, name))
+    if reading.lungs is None or strength is None:
+        return
+    share, area = reading.lungs.share_inside(strength, strict=True), reading.lungs.area
+    values = {"name": labels.class_name(name), "share": labels.percent(share), "area": labels.percent(area)}
+    if share <= area:
+        st.warning(
+            tr(
+                "The heatmap for {name} is not about the lungs: they have {share} of it and {area} of the picture. "
+                "Distrust this reading.",
+                **values,
+            ),
+            icon=":material/warning:",
+        )
+    elif share < FAVOURED * area:
+        st.caption(
+            tr(
+                "The heatmap for {name} hardly favours the lungs: they have {share} of it and {area} of the picture.",
+                **values,
+            )
+        )
+    else:
+        st.caption(
+            tr("The heatmap for {name} favours the lungs: they have {share} of it and {area} of the picture.", **values)
+        )
+
+
+def details(item: Read, card: Card) -> None:
+    """The operating point, all that the reader noted, and what a score and a heatmap are."""
+    reading = item.reading
+    with st.expander(tr("Details"), icon=":material/tune:", key="details"):
+        operating_point.switch(card, reading.operating_point)
+        st.markdown("\n".join(f"- {labels.plain(tr(reason))}" for reason in reading.reasons))
+        st.markdown(tr(SCORE_IS))
+        st.markdown(f"**{tr('The heatmap')}.** {tr(HEATMAP_IS)}")
+        st.page_link("pages/card.py", label=tr("Model card"), icon=":material/fact_check:")
+        st.caption(
+            tr(
+                "{file} · read in {time} by {network}, operating point *{point}*.",
+                file=labels.plain(item.name),
+                time=labels.duration(reading.seconds),
+                network=labels.plain(reading.bundle),
+                point=labels.plain(operating_point.label(reading.operating_point)),
+            )
+        )

@@ -1,103 +1,139 @@
-"""The tour of two minutes on the first page: what stands where, one step at a time, for those who ask for it."""
+"""The tour of the first page: each step frames the part of the page that it is about."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
 from interface.core.language import mark, tr
 
-# Title, text, and the pages to go on to: their files, names and icons.
-STEPS: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
-    (
-        mark("Bring a picture"),
-        mark(
-            "Drop a frontal chest radiograph of an adult on the field below, or press *Try a sample radiograph*. It is "
-            "read at once; nothing has to be started."
-        ),
-        (),
+_HTML = """<button type="button" class="begin"></button>
+<div class="frame" popover="manual" aria-hidden="true"></div>
+<div class="tour" popover="manual" role="dialog" aria-labelledby="title">
+  <h2 id="title"></h2><p class="text" aria-live="polite"></p>
+  <div class="row"><span class="count"></span><button type="button" class="close"></button>
+  <button type="button" class="back"></button><button type="button" class="next"></button></div>
+</div>"""
+_CSS = """
+* { box-sizing: border-box; font-family: var(--st-font); }
+button { min-height: 2.5rem; padding: 0 0.75rem; font: inherit; color: var(--st-text-color); cursor: pointer;
+  background: var(--st-background-color); border: 1px solid var(--st-border-color);
+  border-radius: var(--st-button-radius); white-space: nowrap; }
+button:hover { background: var(--st-secondary-background-color); }
+button:disabled { opacity: 0.5; cursor: default; }
+button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
+.next { color: var(--st-background-color); background: var(--st-primary-color); }
+[hidden] { display: none; }
+.frame { position: fixed; inset: auto; margin: 0; padding: 0; background: none; pointer-events: none;
+  border: 3px solid var(--st-primary-color); border-radius: var(--st-base-radius); box-shadow: 0 0 0 200vmax #0007; }
+.tour { position: fixed; inset: auto; margin: 0; width: min(24rem, calc(100vw - 16px)); padding: 1rem;
+  color: var(--st-text-color); background: var(--st-background-color); border: 1px solid var(--st-border-color);
+  border-radius: var(--st-base-radius); box-shadow: 0 8px 32px #0006; }
+.tour h2 { margin: 0 0 0.4rem; font-size: 1.125rem; } .tour p { margin: 0 0 0.75rem; line-height: 1.45; }
+.row { display: flex; align-items: center; gap: 0.5rem; } .count { flex: 1; font-variant-numeric: tabular-nums; }
+"""
+_mount = st.components.v2.component(
+    "chest_xray_tour", html=_HTML, css=_CSS, js=(Path(__file__).parent / "tour.js").read_text(encoding="utf-8")
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the tour.
+
+    Attributes:
+        target: CSS selector of the part of the page; where there is no such part the step is in the middle.
+        title: of the step.
+        text: what is to be known of the part.
+    """
+
+    target: str
+    title: str
+    text: str
+
+
+BRING = Step(
+    ".st-key-intake",
+    mark("Bring a radiograph"),
+    mark(
+        "Drag frontal chest radiographs of adults here, paste one, or press Try a sample radiograph. They are read at "
+        "once; nothing has to be started."
     ),
-    (
-        mark("Read the answer"),
+)
+READ = (
+    Step(
+        ".st-key-finding",
+        mark("Read the finding"),
         mark(
-            "The headline says whether the network sees a COVID-19 pattern, or that it is uncertain. Below it stands a "
-            "bar for each class. The mark on the first bar is the operating point: from that score on the answer is "
-            "*present*, and too near to it the answer is *uncertain*."
+            "The headline is the class that was decided, or the two classes in doubt. Each class has a bar; the mark "
+            "on the bar of the COVID-19 pattern is the operating point, and scores in the hatched part are uncertain."
         ),
-        (),
     ),
-    (
-        mark("Look where it came from"),
+    Step(
+        ".st-key-picture",
+        mark("See where it came from"),
         mark(
-            "The second picture shows in colour which parts added to the score; choose the class above it. Zoom, move "
-            "and window both with the mouse, the fingers or the keys. Colour outside the lungs is a reason to distrust "
-            "the answer."
+            "Colour shows which parts added to the score of a class; choose the class below, or press 1 to 3, and hide "
+            "the colours with h. Full screen is for a projector: there h hides everything that the network said."
         ),
-        (),
     ),
-    (
-        mark("Try to upset it"),
-        mark(
-            "Open *What would change the answer?* at the end of the page: the same radiograph with its lungs covered, "
-            "mirrored, or at another window. If the answer stays without lungs, it did not come from the lungs."
-        ),
-        (),
-    ),
-    (
+    Step(
+        ".st-key-trust",
         mark("Ask what it is worth"),
         mark(
-            "A score is not the probability that somebody is ill. Move the sliders to see what a positive answer means "
-            "where few people are ill, and look up how often the network was wrong in hospitals that it did not know."
-        ),
-        (
-            ("pages/prevalence.py", mark("Prevalence"), ":material/groups:"),
-            ("pages/evidence.py", mark("Evidence"), ":material/query_stats:"),
+            "In hospitals that the network never saw it is wrong more often: here stands how often. Evidence has every "
+            "figure, and Prevalence shows what a positive result means where few people are ill."
         ),
     ),
-    (
-        mark("See how it works"),
+    Step(
+        ".st-key-take_home",
+        mark("Take it home"),
+        mark("Reports, the heatmap as PNG or DICOM, and all numbers. Nothing of a patient's data is copied into them."),
+    ),
+    Step(
+        ".st-key-changes",
+        mark("Try to upset it"),
         mark(
-            "Follow your picture through the ResNet from the pixels to the score, and work out a heatmap by hand. Then "
-            "read radiographs yourself before you see the network's answer."
+            "The same radiograph with its lungs covered, mirrored or at another window. If the answer stays without "
+            "lungs, it did not come from the lungs."
         ),
-        (
-            ("pages/how_it_works.py", mark("How it works"), ":material/school:"),
-            ("pages/quiz.py", mark("Quiz"), ":material/quiz:"),
-        ),
+    ),
+)
+GO_ON = Step(
+    "[data-testid=stHeader]",
+    mark("Go on from here"),
+    mark(
+        "How it works follows a picture through the network and works out a heatmap by hand; in the Quiz you read "
+        "radiographs before you see the network's answer."
     ),
 )
 
 
-@st.fragment
-def show() -> None:
-    """The tour, closed until somebody opens it; a step runs this part of the page alone."""
-    with st.expander(
-        tr("New here? A tour of two minutes"), icon=":material/explore:", key="tour_open", on_change="rerun"
-    ) as opened:
-        if opened.open:
-            step()
-
-
-def step() -> None:
-    """The step that this session is at, and the way to the others."""
-    at = st.session_state.setdefault("tour_step", 0)
-    title, text, pages = STEPS[at]
-    st.markdown(f"**{tr('Step {number} of {count}', number=at + 1, count=len(STEPS))}: {tr(title)}**  \n{tr(text)}")
-    with st.container(horizontal=True):
-        for page, label, icon in pages:
-            st.page_link(page, label=tr(label), icon=icon)
-    last = at == len(STEPS) - 1
-    with st.container(horizontal=True):
-        # Never taken away, so that whoever goes by keyboard keeps the place.
-        st.button(tr("Back"), key="tour_back", disabled=at == 0, on_click=go, args=(at - 1,))
-        st.button(
-            tr("Start again") if last else tr("Next"), key="tour_next", on_click=go, args=(0 if last else at + 1,)
-        )
-
-
-def go(to: int) -> None:
-    """Go to a step.
+def steps(*, reading: bool) -> tuple[Step, ...]:
+    """The steps of the tour.
 
     Args:
-        to: its place among `STEPS`.
+        reading: whether a reading is on the page, of which most steps tell.
     """
-    st.session_state.tour_step = to
+    return (BRING, *(READ if reading else ()), GO_ON)
+
+
+def button(*, reading: bool) -> None:
+    """The button that begins the tour; its steps happen in the browser alone.
+
+    Args:
+        reading: whether a reading is on the page.
+    """
+    _mount(
+        key="tour",
+        width="content",
+        data={
+            "steps": [
+                {"target": step.target, "title": tr(step.title), "text": tr(step.text)}
+                for step in steps(reading=reading)
+            ],
+            "words": {"begin": tr("Tour"), "back": tr("Back"), "next": tr("Next"), "close": tr("Close")},
+        },
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,16 +26,17 @@ PRIVACY = mark(
 _KEPT = "name_in_report"
 
 
-def reading(items: Sequence[Read], chosen: str, card: Card) -> None:
-    """Buttons for what the first page shows.
+def export(items: Sequence[Read], chosen: str, card: Card) -> None:
+    """The menu of what can be taken home of what the first page shows.
 
     Args:
         items: one picture, or two that are compared, decided at the operating point of the session.
         chosen: the class whose heatmap is shown.
         card: of the bundle that read them.
     """
+    item = items[0]
     named = bool(st.session_state.get(_KEPT, True))
-    stem = f"{items[0].stem}-" if named else ""
+    stem = f"{item.stem}-" if named else ""
 
     def document() -> Document:
         from interface.report import content
@@ -44,22 +46,29 @@ def reading(items: Sequence[Read], chosen: str, card: Card) -> None:
     def secondary() -> bytes:
         from interface.report import dicom
 
-        return dicom.overlay(items[0], chosen, card, _now())
+        return dicom.overlay(item, chosen, card, _now())
 
-    with st.container(horizontal=True, vertical_alignment="center"):
+    def overlay() -> bytes:
+        from interface.read import result
+        from model.reading import heatmap
+
+        return heatmap.png(result.overlaid(item, chosen))
+
+    record = json.dumps(item.reading.to_dict(), indent=1, ensure_ascii=False)
+    with st.popover(tr("Export"), icon=":material/download:"):
         _page(document, f"{stem}report")
-        st.download_button(
+        _download(tr("Overlay (PNG)"), overlay, f"{stem}{chosen}.png", "image/png")
+        _download(
             tr("Overlay (DICOM)"),
             secondary,
             f"{stem}{chosen}.dcm",
             "application/dicom",
-            icon=":material/download:",
-            on_click="ignore",
-            help=tr(
+            tr(
                 "A Secondary Capture for a PACS, marked as research use, with new identifiers. No tag of the patient "
                 "is in it."
             ),
         )
+        _download(tr("Reading (JSON)"), record, f"{stem}reading.json", "application/json")
         _box(NAMES if len(items) > 1 else NAME, "read")
 
 
@@ -97,7 +106,15 @@ def _page(document: Callable[[], Document], stem: str) -> None:
         (tr("Report (PDF)"), paper, "pdf", "application/pdf"),
         (tr("Report (HTML)"), html, "html", "text/html"),
     ):
-        st.download_button(label, make, f"{stem}.{ending}", kind, icon=":material/description:", on_click="ignore")
+        _download(label, make, f"{stem}.{ending}", kind)
+
+
+def _download(
+    label: str, data: str | Callable[[], str | bytes], name: str, kind: str, explanation: str | None = None
+) -> None:
+    st.download_button(
+        label, data, name, kind, icon=":material/download:", on_click="ignore", help=explanation, width="stretch"
+    )
 
 
 def _box(label: str, place: str) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from interface.batch.rows import Row
 from interface.components.images import jpeg
 from interface.core import labels, operating_point
@@ -17,6 +15,7 @@ from interface.read import result
 from interface.report.document import PROGRAM, Document, Entry, Picture, one_line
 from model.reading import heatmap
 from model.reading.card import Card
+from model.reading.decision import Finding, finding
 from model.reading.reader import DOUBTFUL, leading
 
 NO_TAGS = (
@@ -44,14 +43,13 @@ def of_readings(items: Sequence[Read], chosen: str, card: Card, made: datetime, 
     for number, item in enumerate(items, 1):
         reading = item.reading
         record = reading.to_dict() | {"scores": reading.scores}
-        overlaid = result.overlaid(item, chosen)
+        caption, alt = result.describe(reading, chosen)
         bare = Picture(jpeg(item.picture), "The radiograph as it was uploaded", "The picture")
-        shown = [bare]
-        if overlaid.class_map is not None:
-            coloured = heatmap.overlay(item.picture, overlaid.class_map, result.OPACITY)
-            shown.append(Picture(jpeg(coloured), overlaid.alt, f"{overlaid.caption}.{_in_lungs(item, chosen)}"))
+        if heatmap.evidence(result.class_map(reading, chosen)) is None:
+            shown = [Picture(bare.data, alt, caption)]
         else:
-            shown = [Picture(bare.data, overlaid.alt, overlaid.caption)]
+            coloured = jpeg(result.overlaid(item, chosen))
+            shown = [bare, Picture(coloured, alt, f"{caption}.{_in_lungs(item, chosen)}")]
         entries.append(_entry(_name(item.name, number, named), record, card, reading.doubtful, shown))
     title = "Chest X-ray reading" if len(entries) == 1 else f"Chest X-ray readings: {len(entries)} pictures"
     return _document(title, entries, (), card, made, named=named, compact=False)
@@ -76,7 +74,7 @@ def of_batch(rows: Iterable[Row], card: Card, made: datetime, *, named: bool) ->
             refused.append((name, " ".join(map(one_line, row.reading.reasons))))
             continue
         shown = labels.class_name(leading(row.record["decision"], row.record["scores"]))
-        alt = f"{labels.headline(row.record['decision'], card.positive)}; the radiograph with the heatmap for {shown}"
+        alt = f"{_finding(row.record, card).headline}; the radiograph with the heatmap for {shown}"
         pictures = [Picture(row.tile, alt, f"What speaks for {shown}")]
         entries.append(_entry(name, row.record, card, row.reading.doubtful, pictures))
     total = len(entries) + len(refused)
@@ -85,14 +83,13 @@ def of_batch(rows: Iterable[Row], card: Card, made: datetime, *, named: bool) ->
 
 
 def _entry(title: str, record: dict[str, Any], card: Card, doubtful: bool, pictures: Sequence[Picture]) -> Entry:
-    decision, scores = record["decision"], record["scores"]
-    best = labels.class_name(max(scores, key=scores.__getitem__))
+    verdict, scores = _finding(record, card), record["scores"]
     point = card.points.get(record["operating_point"])
     chosen_how = f": {one_line(point.how)}" if point and point.how else ""
     return Entry(
         title=title,
-        headline=labels.headline(decision, card.positive),
-        status=f"Uncertain, with {best} scored highest" if decision == "uncertain" else labels.class_name(decision),
+        headline=str(verdict.headline),
+        status=str(verdict.sentence),
         scores={name: scores[name] for name in sorted(scores, key=lambda name: name != card.positive)},
         positive=card.positive,
         point=point,
@@ -105,6 +102,10 @@ def _entry(title: str, record: dict[str, Any], card: Card, doubtful: bool, pictu
             ("SHA-256 of the file", record["sha256"]),
         ),
     )
+
+
+def _finding(record: dict[str, Any], card: Card) -> Finding:
+    return finding(record["decision"], record["scores"], card, record["operating_point"])
 
 
 def _document(
@@ -152,11 +153,8 @@ def _name(name: str, number: int, named: bool) -> str:
 
 
 def _in_lungs(item: Read, chosen: str) -> str:
-    strength = heatmap.evidence(result.class_map(item.reading, chosen))
-    if strength is None or item.reading.lungs is None:
+    strength, lungs = heatmap.evidence(result.class_map(item.reading, chosen)), item.reading.lungs
+    if strength is None or lungs is None:
         return ""
-    share, flat = (item.reading.lungs.share_inside(one) for one in (strength, np.ones_like(strength)))
-    return (
-        f" {share:.0%} of this evidence lies in the lungs or right beside them; of evidence spread evenly it would be "
-        f"{flat:.0%}."
-    )
+    share = lungs.share_inside(strength, strict=True)
+    return f" The lungs have {labels.percent(share)} of it and {labels.percent(lungs.area)} of the picture."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.messages import Code, Message
 from model.reading.card import Card, OperatingPoint
-from model.reading.names import UNCERTAIN, class_name, point_name
+from model.reading.names import NORMAL, REFUSED, UNCERTAIN, class_name, point_name
 
 # Keeps log-odds finite where a score rounds to 0 or 1.
 _SMALLEST = 1e-7
@@ -85,6 +86,75 @@ def decide(
         return card.classes[decided], reasons
     reasons.append(Message(Code.NEAR_BOUNDARY, distance=_rounded(distance), boundary=boundary, margin=_rounded(margin)))
     return UNCERTAIN, reasons
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A decision in words, the same on a page, in a report and on a command line.
+
+    Attributes:
+        headline: what was decided, in a few words.
+        sentence: why, in one sentence.
+        doubt: the two classes that an uncertain reading is between; empty for others.
+    """
+
+    headline: Message | str
+    sentence: Message
+    doubt: tuple[str, ...] = ()
+
+
+def finding(decision: str, scores: dict[str, float], card: Card, operating_point: str | None = None) -> Finding:
+    """Put a decision into words.
+
+    Args:
+        decision: a class, "uncertain" or "refused".
+        scores: of the classes, 0 to 1; empty for a refused picture.
+        card: of the bundle that read the picture.
+        operating_point: that was applied; default is the card's choice.
+
+    Returns:
+        The words. They claim no more than the scores do: a radiograph whose class is normal shows "no COVID-19 pattern
+        seen", and an uncertain one names the two classes that it is between.
+
+    Raises:
+        BundleError: there is no such operating point.
+    """
+    if decision == REFUSED:
+        return Finding(Message(Code.FINDING_REFUSED), Message(Code.FINDING_REFUSED_WHY))
+    threshold, positive = card.point(operating_point).threshold, card.positive
+    others = sorted((name for name in card.classes if name != positive), key=lambda name: -scores[name])
+    score, shown_threshold = _distinct(scores[positive], threshold)
+    values: dict[str, Any] = {
+        "name": class_name(positive),
+        "score": score,
+        "threshold": shown_threshold,
+        "first": class_name(others[0]),
+        "first_score": _rounded(scores[others[0]]),
+    }
+    if decision == positive:
+        outscored = scores[others[0]] > scores[positive]
+        why = Code.FINDING_POSITIVE_OUTSCORED if outscored else Code.FINDING_POSITIVE
+        return Finding(class_name(positive), Message(why, **values))
+    if decision == UNCERTAIN:
+        tie = _is_nearer_to_a_tie(scores, threshold, positive, others)
+        doubt = (others[0], others[1]) if tie else (positive, others[0])
+        names = [class_name(name) for name in doubt]
+        if tie:
+            values |= {"second": class_name(others[1]), "second_score": _rounded(scores[others[1]])}
+        why = Code.FINDING_TIE if tie else Code.FINDING_NEAR_POINT
+        return Finding(Message(Code.FINDING_UNCERTAIN, first=names[0], second=names[1]), Message(why, **values), doubt)
+    values |= {"first": class_name(decision), "first_score": _rounded(scores[decision])}
+    headline = Message(Code.FINDING_NOT_SEEN, name=class_name(positive)) if decision == NORMAL else class_name(decision)
+    return Finding(headline, Message(Code.FINDING_OTHER, **values))
+
+
+def _is_nearer_to_a_tie(scores: dict[str, float], threshold: float, positive: str, others: list[str]) -> bool:
+    """Whether the nearest decision boundary is that between the two largest other classes, as in `decide`."""
+    signed = log_odds(scores[positive]) - log_odds(threshold)
+    if signed >= 0 or len(others) < 2:
+        return False
+    first, second = (max(scores[name], _SMALLEST) for name in others[:2])
+    return math.log(first / second) < -signed
 
 
 def _distinct(score: float, other: float) -> tuple[Decimal, Decimal]:

@@ -19,19 +19,20 @@ _PNG_LEVEL = 3
 _TO_BLUE_FIRST = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
 
-def evidence(class_map: NDArray[np.float32]) -> NDArray[np.float32] | None:
+def evidence(class_map: NDArray[np.float32], strongest: float | None = None) -> NDArray[np.float32] | None:
     """What speaks for a class, as a share of the strongest part (Grad-CAM's ReLU: Selvaraju et al. 2017, section 3).
 
     Args:
         class_map: (h, w) what each cell added to the logit.
+        strongest: what counts as 1, such as the largest value of all classes' maps; default is this map's largest.
 
     Returns:
         (h, w) from 0 to 1, or None if no cell speaks for the class.
     """
-    strongest = float(class_map.max()) if class_map.size else 0.0
-    if not strongest > 0:
+    largest = float(class_map.max()) if class_map.size else 0.0
+    if not largest > 0:
         return None
-    return np.asarray(np.clip(class_map, 0, None) / strongest, dtype=np.float32)
+    return np.asarray(np.clip(class_map, 0, None) / max(largest, strongest or 0.0), dtype=np.float32)
 
 
 def fit(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -51,7 +52,9 @@ def fit(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float = 0.55) -> NDArray[np.uint8]:
+def overlay(
+    pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float = 0.55, strongest: float | None = None
+) -> NDArray[np.uint8]:
     """Lay the evidence for a class over the picture.
 
     Colour and opacity both follow the evidence, enlarged smoothly: one cell covers a large square of the picture, so
@@ -61,13 +64,14 @@ def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float
         pixels: (H, W) grey from 0 to 255.
         class_map: (h, w) what each cell added to the logit.
         opacity: of the strongest part, 0 to 1.
+        strongest: as for `evidence`.
 
     Returns:
         (H, W, 3) uint8 RGB; the bare picture if nothing speaks for the class.
     """
     grey = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
     picture = cv2.merge([grey, grey, grey])
-    strength = evidence(class_map)
+    strength = evidence(class_map, strongest)
     if strength is None:
         return np.asarray(picture, dtype=np.uint8)
     step = _steps(strength, *grey.shape)
@@ -79,18 +83,21 @@ def overlay(pixels: NDArray[Any], class_map: NDArray[np.float32], opacity: float
     return np.asarray(cv2.convertScaleAbs(mixed), dtype=np.uint8)
 
 
-def layer(class_map: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8] | None:
+def layer(
+    class_map: NDArray[np.float32], height: int, width: int, strongest: float | None = None
+) -> NDArray[np.uint8] | None:
     """The colours of the evidence alone, to lay over the picture elsewhere: as `overlay` does it at full opacity.
 
     Args:
         class_map: (h, w) what each cell added to the logit.
         height: in pixels; it may be far less than the picture's, as the colours have no edges.
         width: in pixels.
+        strongest: as for `evidence`.
 
     Returns:
         (height, width, 4) uint8 RGBA, as opaque as the evidence is strong; None if nothing speaks for the class.
     """
-    strength = evidence(class_map)
+    strength = evidence(class_map, strongest)
     if strength is None:
         return None
     step = _steps(strength, height, width)

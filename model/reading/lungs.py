@@ -57,11 +57,12 @@ class Lungs:
         left, right = sorted(middles[largest].tolist())
         return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
 
-    def share_inside(self, strength: NDArray[np.float32]) -> float:
+    def share_inside(self, strength: NDArray[np.float32], *, strict: bool = False) -> float:
         """How much of a heatmap lies in the lungs or within half a cell of them, as a cell tells no finer.
 
         Args:
             strength: (h, w), never negative, as `heatmap.evidence` gives it.
+            strict: in the lungs alone. For a flat map that is `area`, which half a cell more would nearly double.
 
         Returns:
             The share of its sum, 0 to 1; for a flat map the share of the picture, which is the floor.
@@ -70,7 +71,8 @@ class Lungs:
         # Each cell counts over the square that it covers: enlarging it smoothly would move evidence out of its cell.
         cells = cv2.resize(strength, (side, side), interpolation=cv2.INTER_NEAREST)
         total = float(cells.sum())
-        return float((cells * self._widened(strength.shape)).sum()) / total if total > 0 else 0.0
+        inside = self.mask > 0.5 if strict else self._widened(strength.shape)
+        return float((cells * inside).sum()) / total if total > 0 else 0.0
 
     def _widened(self, cells: tuple[int, ...]) -> NDArray[np.bool_]:
         side = self.mask.shape[0]

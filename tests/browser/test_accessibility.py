@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +14,13 @@ from playwright.sync_api import Browser, Page
 from scripts.screenshots import LAST_HEADINGS
 from scripts.serving import Server
 from tests.browser.conftest import PATIENCE
+from tests.browser.test_app import HEADLINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # Page -> its last heading: when it is there the page is.
-PAGES = {"read": "COVID-19 pattern: ", **LAST_HEADINGS}
+PAGES: dict[str, str | re.Pattern[str]] = {"read": HEADLINE, **LAST_HEADINGS}
 # What has to be opened on the first page, and what is seen then.
-CLOSED = (("New here?", "Step 1 of"), ("What would change the answer?", "Lungs covered"))
+CLOSED = (("Details", "What a score is"), ("What would change the answer?", "Lungs covered"))
 WIDTHS = (1280, 390)
 # Of the Evidence page: the one with the widest tables and one with many figures; the page opens at a mere list.
 SECTIONS = ("The errors it is most sure of", "Robustness")

@@ -34,12 +34,12 @@ def tab_to(page: Page, name: str) -> None:
 
 
 def test_from_the_first_visit_to_a_saved_report_by_keyboard(page: Page) -> None:
-    tab_to(page, "I understand")
-    page.keyboard.press("Enter")
     tab_to(page, "Try a sample radiograph")
     page.keyboard.press("Enter")
     page.get_by_alt_text(OVERLAY).wait_for()
     expect(page.get_by_role("heading", name=HEADLINE)).to_be_visible()
+    tab_to(page, "Export")
+    page.keyboard.press("Enter")
     tab_to(page, "Report (PDF)")
     with page.expect_download() as download:
         page.keyboard.press("Enter")

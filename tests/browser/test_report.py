@@ -16,6 +16,7 @@ def test_the_html_report_is_downloaded_and_opened_again(page: Page, dicom: Path,
     page.set_input_files(UPLOADER, dicom)
     page.get_by_alt_text(OVERLAY).wait_for()
     headline = page.get_by_role("heading", name=HEADLINE).inner_text()
+    page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report (HTML)").click()
     assert download.value.suggested_filename.endswith("-report.html")
@@ -36,6 +37,7 @@ def test_the_html_report_is_downloaded_and_opened_again(page: Page, dicom: Path,
 def test_the_pdf_report_is_one(page: Page, dicom: Path) -> None:
     page.set_input_files(UPLOADER, dicom)
     page.get_by_alt_text(OVERLAY).wait_for()
+    page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report (PDF)").click()
     assert download.value.path().read_bytes().startswith(b"%PDF-")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interface.core import labels
+from interface.core import labels, language
 
 
 @pytest.mark.parametrize(
@@ -37,17 +37,22 @@ def test_classes_are_named_inside_a_sentence_and_nowhere_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "state"),
+    ("name", "percent", "decimal", "factor"),
     [
-        ("covid19", "present"),
-        ("other", "absent"),
-        ("normal", "absent"),
-        ("uncertain", "uncertain"),
-        ("refused", "not read"),
+        ("en", "88%", "1,234.50", "15,000"),
+        ("hi", "88%", "1,234.50", "15,000"),
+        ("fr", "88\u202f%", "1\u202f234,50", "15\u202f000"),
+        ("es", "88\u00a0%", "1\u00a0234,50", "15\u00a0000"),
     ],
 )
-def test_headline(decision: str, state: str) -> None:
-    assert labels.headline(decision, "covid19") == f"COVID-19 pattern: {state}"
+def test_numbers_are_written_as_the_language_does(
+    monkeypatch: pytest.MonkeyPatch, name: str, percent: str, decimal: str, factor: str
+) -> None:
+    monkeypatch.setattr(language, "spoken", lambda: name)
+    assert labels.percent(0.88) == percent
+    assert labels.decimal(1234.5) == decimal
+    assert labels.times(14800) == factor
+    assert labels.decimal(-0.5, signed=True).startswith("\u2212")
 
 
 def test_two_class_names_of_others_stay_readable() -> None:

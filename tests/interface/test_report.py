@@ -119,7 +119,8 @@ def said(item: Read, reader: Reader) -> list[str]:
     card, reading = reader.bundle.card, item.reading
     point = card.point(reading.operating_point)
     return [
-        labels.headline(reading.decision, card.positive),
+        result.headline(reading, card),
+        result.why(reading, card),
         *(word for name in card.classes for word in (labels.class_name(name), labels.score(reading.scores[name]))),
         f"the operating point, {labels.score(point.threshold)}.",
         "is called uncertain.",
@@ -224,9 +225,9 @@ def test_the_report_of_a_batch_has_every_row(reader: Reader, picture: Picture) -
         assert "covid19-1.png" in shown and "normal-2.png" in shown and "Refused: 1" in shown
         assert "<b>notes.txt" in shown and one_line(here.rows[1].record["reasons"][0]) in shown
         for row in (here.rows[0], here.rows[2]):
-            assert labels.headline(row.record["decision"], card.positive) in shown
+            assert result.headline(row.reading, card) in shown
             assert row.reading.sha256 in shown
-    assert all(labels.headline(row.record["decision"], card.positive) in str(image["alt"])
+    assert all(result.headline(row.reading, card) in str(image["alt"])
                for row, image in zip((here.rows[0], here.rows[2]), parsed.images(), strict=True))  # fmt: skip
     unnamed = words_of(pdf.pdf(content.of_batch(here.rows, card, MADE, named=False), compressed=False))
     assert "Picture 2" in unnamed and "notes.txt" not in unnamed and "covid19-1" not in unnamed

@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from interface.components import viewer
+from interface.components import viewer, viewer_panels
+from interface.components.images import jpeg
 from model.reading import heatmap
 from model.reading.lungs import Lungs
 
 PICTURE = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
 MAP = np.zeros((7, 7), np.float32)
 MAP[1, 5] = 2
+SHARES = (("lungs", viewer_panels.DARK), ("bones", viewer_panels.LIGHT))
 
 
 def decoded(url: str) -> Image.Image:
@@ -34,16 +38,27 @@ def test_one_picture_in_two_panels_is_sent_once() -> None:
     assert [panel["picture"] for panel in found["panels"]] == [0, 0]
     (picture,) = found["pictures"]
     assert np.abs(np.asarray(decoded(picture)).astype(int) - PICTURE).max() < 8
-    assert found["shape"] == "200 / 100" and found["panels"][0]["box"] == "0 0 200 100"
+    assert found["shape"] == "200 / 100" and found["panels"][0]["size"] == [200, 100]
     other = sent(viewer.Panel("One", "a", PICTURE), viewer.Panel("Other", "b", PICTURE.T.copy()))
     assert [panel["picture"] for panel in other["panels"]] == [0, 1] and len(other["pictures"]) == 2
 
 
 def test_the_colours_are_those_of_the_rendering_in_the_picture_s_shape() -> None:
-    bare, heated, nothing = sent(*(viewer.Panel("x", "y", PICTURE, one) for one in (None, MAP, -MAP)))["panels"]
-    assert bare["heat"] is None and nothing["heat"] is None
+    bare, heated, nothing = sent(*(viewer.Panel("x", "y", PICTURE, values) for values in (None, MAP, -MAP)))["panels"]
+    assert bare["layers"] == [] and nothing["layers"][0]["heat"] is None
     layer = heatmap.layer(MAP, 128, 256)
-    assert layer is not None and np.array_equal(np.asarray(decoded(heated["heat"])), layer)
+    assert layer is not None and np.array_equal(np.asarray(decoded(heated["layers"][0]["heat"])), layer)
+
+
+def test_all_classes_of_a_picture_have_one_scale() -> None:
+    layers = tuple(viewer.Layer(name, name, name, factor * MAP) for name, factor in (("a", 1.0), ("b", 0.25)))
+    content = sent(viewer.Panel("x", "y", PICTURE, layers=layers, chosen=1))
+    (panel,) = content["panels"]
+    strong, weak = (np.asarray(decoded(layer["heat"]))[:, :, 3].max() for layer in panel["layers"])
+    assert strong == 255 and weak == pytest.approx(64, abs=2)
+    assert panel["chosen"] == 1 and [one["name"] for one in content["classes"]] == ["a", "b"]
+    assert content["scale"]["caption"] == viewer.ONE_SCALE
+    assert sent(viewer.Panel("x", "y", PICTURE, MAP))["scale"]["caption"] == viewer.OWN_SCALE
 
 
 def test_the_colour_bar_runs_from_nothing_to_the_strongest() -> None:
@@ -53,21 +68,44 @@ def test_the_colour_bar_runs_from_nothing_to_the_strongest() -> None:
     assert np.all(np.diff(ramp[0, :, 3].astype(int)) >= 0)
 
 
-def test_presets_follow_the_greys_of_the_picture_and_are_never_empty() -> None:
-    found = viewer.windows(PICTURE)
-    assert found["lungs"][0] < found["bones"][0] < found["lungs"][1] < found["bones"][1] <= 199 / 255
-    dark = viewer.windows((PICTURE // 2).astype(np.uint8))
-    assert all(dark[name][1] < found[name][1] for name in found)
-    for low, high in viewer.windows(np.full((9, 9), 255, np.uint8)).values():
-        assert high - low >= 0.1 - 1e-9
+@pytest.mark.parametrize("picture", [PICTURE, (PICTURE // 2).astype(np.uint8), (255 - PICTURE // 4).astype(np.uint8)])
+def test_presets_bring_lungs_or_bones_nearer_to_the_middle_and_cut_no_grey_off(picture: np.ndarray) -> None:
+    curves = viewer_panels.curves(picture, None)
+    greys = np.linspace(0, 255, viewer_panels.STEPS)
+    inside = (greys >= picture.min()) & (greys <= picture.max())
+    for values in curves.values():
+        assert np.all(np.diff(np.array(values)[inside]) > 0), "two greys became one"
+        assert min(values) >= 0 and max(values) <= 1
+    spread = (greys - picture.min()) / (int(picture.max()) - int(picture.min()))
+    for name, share in SHARES:
+        before, after = (np.interp(np.quantile(picture, share), greys, values) for values in (spread, curves[name]))
+        assert abs(after - 0.5) < abs(before - 0.5)
 
 
-def test_lungs_are_a_closed_path_in_the_picture_s_own_pixels() -> None:
+def test_the_lungs_preset_follows_the_lungs_where_they_were_found() -> None:
+    mask = np.zeros((64, 64), np.float32)
+    mask[:, :12] = 1  # the darkest part of the picture
+    with_lungs, without = viewer_panels.curves(PICTURE, Lungs(mask)), viewer_panels.curves(PICTURE, None)
+    assert sum(with_lungs["lungs"]) > sum(without["lungs"]) and with_lungs["bones"] == without["bones"]
+
+
+def test_a_picture_of_one_grey_has_presets_that_change_nothing() -> None:
+    for values in viewer_panels.curves(np.full((9, 9), 255, np.uint8), None).values():
+        assert np.allclose(values, np.linspace(0, 1, viewer_panels.STEPS), atol=1e-3)
+
+
+def test_lungs_are_a_closed_smooth_path_in_the_picture_s_pixels() -> None:
     mask = np.zeros((64, 64), np.float32)
     mask[16:48, 8:24] = mask[16:48, 40:56] = 1
     path = sent(viewer.Panel("x", "y", PICTURE, None, Lungs(mask)))["panels"][0]["outline"]
-    assert path.count("M") == path.count("Z") == 2
-    points = np.array([point.split() for part in path.replace("M", "").split("Z") if part for point in part.split("L")])
-    x, y = points.astype(float).T
-    assert abs(x.min() - 25) <= 2 and abs(x.max() - 174) <= 2
-    assert abs(y.min() - 25) <= 2 and abs(y.max() - 74) <= 2
+    assert path.count("M") == path.count("Z") == 2 and "L" not in path
+    x, y = np.array([float(number) for number in re.findall(r"[\d.]+", path)]).reshape(-1, 2).T
+    assert abs(x.min() - 25) <= 4 and abs(x.max() - 174) <= 4
+    assert abs(y.min() - 25) <= 4 and abs(y.max() - 74) <= 4
+
+
+def test_a_strip_names_its_pictures_and_the_one_at_hand() -> None:
+    strip = [viewer.Thumbnail(key, f"{key}: Normal", jpeg(PICTURE)) for key in "ab"]
+    content = viewer.payload([viewer.Panel("x", "y", PICTURE, MAP)], "x", strip, "b", "Result: Normal.")
+    assert content["current"] == "b" and content["status"] == "Result: Normal."
+    assert [one["label"] for one in json.loads(json.dumps(content))["strip"]] == ["a: Normal", "b: Normal"]

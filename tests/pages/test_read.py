@@ -13,9 +13,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from interface.core import labels, loading
+from interface.core.language import tr
 from interface.core.session import MOST_ITEMS, Read
 from interface.gallery import cases
-from interface.read import result
+from interface.read import intake, result, trust, whatif
 from model.reading.reader import redecide
 
 Picture = Callable[..., tuple[str, bytes, str]]
@@ -33,52 +34,59 @@ def upload(app: AppTest, *files: tuple[str, bytes, str]) -> AppTest:
 
 def viewed(app: AppTest) -> dict[str, Any]:
     """What the viewer was sent, empty where it was not."""
-    found = [json.loads(json.loads(one.proto.json)["content"]) for one in app.get("bidi_component") if one.proto.json]
-    assert len(found) < 2
-    return found[0] if found else {}
+    sent = [json.loads(component.proto.json) for component in app.get("bidi_component") if component.proto.json]
+    contents = [json.loads(data["content"]) for data in sent if "content" in data]
+    assert len(contents) < 2
+    return contents[0] if contents else {}
+
+
+def headline(app: AppTest, name: str = "") -> str:
+    """What the page should say of a file, the last where no name is given."""
+    items = [item for item in app.session_state.shelf.items.values() if isinstance(item, Read)]
+    (item,) = [item for item in items if item.name == name] if name else items[-1:]
+    return result.headline(item.reading, loading.reader().bundle.card)
 
 
 def test_first_visit_says_what_it_is_and_is_not(app: AppTest) -> None:
     assert not app.exception
+    assert app.title[0].value == "Chest X-ray reader"
     assert "not a medical device" in said(app)
     assert not viewed(app)
-    assert [button.label for button in app.button if button.label != "Open"] == [
-        "I understand",
-        "Try a sample radiograph",
-        "Forget all",
-    ]
+    assert [button.label for button in app.button if button.label != "Open"] == ["Try a sample radiograph"]
     assert sum(button.label == "Open" for button in app.button) == len(cases.STRIP)
-    assert app.button(key="forget").disabled
 
 
-def test_the_notice_waits_for_nobody_and_goes_for_good(app: AppTest, picture: Picture) -> None:
+def test_after_a_reading_the_picture_comes_first(app: AppTest, picture: Picture) -> None:
     upload(app, picture())
-    assert app.header, "the reading waits for the notice"
-    assert said(app).count("not a medical device") == 2  # the notice, and below the scores
-    app.button(key="acknowledge").click().run()
-    assert not [button for button in app.button if button.key == "acknowledge"]
-    assert said(app).count("not a medical device") == 2  # the first sentence says it now
-    app.switch_page("pages/card.py").run()
-    app.switch_page("pages/read.py").run()
-    assert not [button for button in app.button if button.key == "acknowledge"]
+    assert not app.title, "the head of the page takes the room of the picture"
+    assert [button.label for button in app.button if button.label != "Open"] == ["Sample", "Forget all"]
+    assert said(app).count("not a medical device") == 1
+    app.button(key="forget").click().run()
+    assert app.title
 
 
 def test_a_picture_is_read_as_soon_as_it_is_there(app: AppTest, picture: Picture) -> None:
     upload(app, picture("covid19"))
     assert not app.exception
-    headline = app.header[0].value
-    assert headline in {f"COVID-19 pattern: {state}" for state in ("present", "absent", "uncertain")}
+    assert app.header[0].value == headline(app)
     (item,) = app.session_state.shelf.items.values()
-    state = {"covid19": "present", "uncertain": "uncertain"}.get(item.reading.decision, "absent")
-    assert headline.endswith(state)
-    assert any("Class: " in text.value for text in app.markdown)
     for reason in item.reading.reasons:
-        assert str(reason).split()[0] in said(app)
+        assert labels.plain(tr(reason)) in said(app)
     shown = viewed(app)
-    assert shown["panels"][0]["caption"] == "The picture"
-    assert shown["panels"][1]["heat"] and len(shown["pictures"]) == 1
-    downloads = ["Overlay (PNG)", "Reading (JSON)", "Report (PDF)", "Report (HTML)", "Overlay (DICOM)"]
+    (panel,) = shown["panels"]
+    assert panel["caption"] == "The picture" and len(shown["pictures"]) == 1
+    assert [one["name"] for one in shown["classes"]] == ["COVID-19 pattern", "Normal", "Other lung disease"]
+    assert any(layer["heat"] for layer in panel["layers"])
+    assert shown["status"].startswith(f"Result: {headline(app)}. ")
+    assert panel["summary"]["headline"] == headline(app)
+    downloads = ["Report (PDF)", "Report (HTML)", "Overlay (PNG)", "Overlay (DICOM)", "Reading (JSON)"]
     assert [button.label for button in app.download_button] == downloads
+
+
+def test_what_a_result_is_worth_elsewhere_is_told_from_the_card(app: AppTest, picture: Picture) -> None:
+    upload(app, picture())
+    told = trust.sentence(loading.reader().bundle.card)
+    assert not told or labels.plain(told) in said(app)
 
 
 def test_the_drawn_classes_are_told_apart(app: AppTest, picture: Picture) -> None:
@@ -90,20 +98,6 @@ def test_the_drawn_classes_are_told_apart(app: AppTest, picture: Picture) -> Non
     assert sum(ill) > sum(well)
 
 
-def test_another_class_does_not_run_the_network_again(app: AppTest, picture: Picture) -> None:
-    upload(app, picture())
-    before = dict(app.session_state.shelf.items)
-    first = viewed(app)
-    chosen = next(one for one in app.segmented_control if one.label.startswith("Heatmap"))
-    other = next(o for o in ("normal", "other", "covid19") if o != chosen.value)
-    chosen.set_value(other).run()
-    assert not app.exception
-    assert viewed(app)["panels"] != first["panels"]
-    assert viewed(app)["shown"] == first["shown"], "the zoom would be put back"
-    after = app.session_state.shelf.items
-    assert all(after[key].reading is before[key].reading for key in before)
-
-
 def test_the_operating_point_decides_anew_without_the_network(app: AppTest, picture: Picture) -> None:
     upload(app, picture("normal", 2), picture("covid19", 1))
     before = dict(app.session_state.shelf.items)
@@ -113,9 +107,9 @@ def test_the_operating_point_decides_anew_without_the_network(app: AppTest, pict
         assert not app.exception
         (item,) = (one for one in before.values() if one.name == "normal-2.png")
         expected = redecide(item.reading, reader.bundle.card, name)
-        assert app.header[0].value == labels.headline(expected.decision, "covid19")
+        assert app.header[0].value == result.headline(expected, reader.bundle.card)
         for reason in expected.reasons:
-            assert labels.plain(str(reason)) in said(app)
+            assert labels.plain(tr(reason)) in said(app)
         assert f"the operating point, {labels.score(point.threshold)}" in app.get("html")[-1].proto.body
         assert app.query_params.get("op", reader.bundle.card.default_point) == name
     assert all(app.session_state.shelf.items[key].reading is item.reading for key, item in before.items())
@@ -143,18 +137,21 @@ def test_a_link_to_an_operating_point_that_is_not_there_is_a_sentence(app: AppTe
     assert app.segmented_control(key="op").value == loading.reader().bundle.card.default_point
 
 
-def test_two_pictures_are_compared_with_one_class_and_one_zoom(app: AppTest, picture: Picture) -> None:
+def test_two_pictures_are_compared_each_with_its_class_and_scores(app: AppTest, picture: Picture) -> None:
     upload(app, picture("covid19", 1), picture("normal", 2))
-    first = viewed(app)["shown"]
+    first = viewed(app)
+    assert [one["label"].split(":")[0] for one in first["strip"]] == ["1. covid19-1.png", "2. normal-2.png"]
     app.selectbox(key="compare").set_value(app.selectbox(key="compare").options[0]).run()
     assert not app.exception
     shown = viewed(app)
-    assert [panel["caption"].split(":")[0] for panel in shown["panels"]] == ["covid19-1.png", "normal-2.png"]
-    assert len(shown["pictures"]) == 2 and shown["shown"] != first
-    assert all(
-        "score 0." in panel["caption"] or "score over" in panel["caption"] or "score under" in panel["caption"]
-        for panel in shown["panels"]
-    )
+    items = {item.name: item.reading for item in app.session_state.shelf.items.values()}
+    names = ["covid19-1.png", "normal-2.png"]
+    for panel, name in zip(shown["panels"], names, strict=True):
+        assert panel["caption"].startswith(f"{name}: {headline(app, name)} (")
+        assert labels.scores_line(items[name].scores) in panel["caption"]
+    assert len(shown["pictures"]) == 2 and shown["shown"] != first["shown"]
+    difference = items[names[1]].scores["covid19"] - items[names[0]].scores["covid19"]
+    assert labels.decimal(difference, signed=True) in said(app)
 
 
 def test_what_would_change_the_answer_is_read_when_it_is_opened(app: AppTest, picture: Picture) -> None:
@@ -165,7 +162,7 @@ def test_what_would_change_the_answer_is_read_when_it_is_opened(app: AppTest, pi
     assert not app.exception
     assert len(app.image) == 4
     assert all(name in said(app) for name in ("As it is", "Flipped left to right", "Brighter", "Darker"))
-    assert result.NO_SEGMENTER in said(app)
+    assert whatif.NO_SEGMENTER in said(app)
     kept = app.session_state.whatif
     app.run()
     assert app.session_state.whatif is kept, "the same pictures were read again"
@@ -183,26 +180,24 @@ def test_a_class_without_evidence_gets_a_sentence_and_no_colours(app: AppTest, p
     (item,) = app.session_state.shelf.items.values()
     with_reading(app, maps=-np.abs(item.reading.maps))
     assert not app.exception
-    bare, heated = viewed(app)["panels"]
-    assert "no part of the picture speaks for it" in heated["caption"]
-    assert bare["heat"] is heated["heat"] is None
+    (panel,) = viewed(app)["panels"]
+    for layer in panel["layers"]:
+        assert "no part of the picture speaks for it" in layer["caption"] and layer["heat"] is None
 
 
 @pytest.mark.parametrize(
     ("decision", "shown"),
     [
-        ("covid19", "COVID-19 pattern: present"),
-        ("uncertain", "COVID-19 pattern: uncertain"),
-        ("other", "COVID-19 pattern: absent"),
+        ("covid19", "COVID-19 pattern"),
+        ("uncertain", "Uncertain: "),
+        ("other", "Other lung disease"),
+        ("normal", "No COVID-19 pattern seen"),
     ],
 )
-def test_every_decision_has_its_headline_and_class(app: AppTest, picture: Picture, decision: str, shown: str) -> None:
+def test_every_decision_has_its_headline(app: AppTest, picture: Picture, decision: str, shown: str) -> None:
     upload(app, picture())
     with_reading(app, decision=decision)
-    assert app.header[0].value == shown
-    classes = [text.value for text in app.markdown if text.value.startswith("**Class:")]
-    assert len(classes) == 1
-    assert {"covid19": "COVID-19", "uncertain": "uncertain", "other": "Other lung disease"}[decision] in classes[0]
+    assert app.header[0].value.startswith(shown)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +218,7 @@ def test_a_bad_file_does_not_take_the_good_one_away(app: AppTest, picture: Pictu
     assert not app.exception
     outcomes = [isinstance(item, Read) for item in app.session_state.shelf.items.values()]
     assert outcomes == [True, False]
-    assert app.header[0].value.startswith("COVID-19 pattern")
+    assert app.header[0].value == headline(app)
     assert r"broken\.dcm was not read" in app.error[0].value
 
 
@@ -235,11 +230,14 @@ def test_pictures_add_up_and_the_uploader_is_empty_again(app: AppTest, picture: 
     assert any(text.value.startswith(r"covid19\-2\.png") for text in app.caption)
 
 
-def test_several_pictures_are_chosen_from_a_list(app: AppTest, picture: Picture) -> None:
+def test_the_first_of_several_new_pictures_is_shown_and_all_are_in_the_strip(app: AppTest, picture: Picture) -> None:
     upload(app, picture("covid19", 1), picture("normal", 2), picture("normal", 3))
     keys = list(app.session_state.shelf.items)
-    assert app.selectbox[0].value == keys[0]
-    app.selectbox[0].set_value(keys[2]).run()
+    shown = viewed(app)
+    assert shown["current"] == keys[0] and [one["key"] for one in shown["strip"]] == keys
+    app.session_state.chosen = keys[2]
+    app.run()
+    assert viewed(app)["current"] == keys[2]
     assert any(text.value.startswith(r"normal\-3\.png") for text in app.caption)
 
 
@@ -267,6 +265,14 @@ def test_too_many_files_are_said_to_be(app: AppTest, picture: Picture) -> None:
     assert not app.exception
     assert f"first {MOST_ITEMS} files were read, 2 were not" in app.warning[0].value
     assert len(app.session_state.shelf.items) == MOST_ITEMS
+
+
+def test_the_page_says_how_large_a_file_may_be_and_where_larger_ones_go(app: AppTest) -> None:
+    assert app.file_uploader[0].proto.max_upload_size_mb == intake.MOST_MEGABYTES
+    sent = [json.loads(component.proto.json) for component in app.get("bidi_component") if component.proto.json]
+    (listener,) = [data for data in sent if "sentence" in data]
+    assert listener["most"] == intake.MOST_MEGABYTES and "{file} has {size} MB" in listener["sentence"]
+    assert "Batch" in listener["link"]
 
 
 def test_the_sample_is_read_without_a_network(app: AppTest) -> None:
