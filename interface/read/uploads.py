@@ -112,7 +112,8 @@ def _item(name: str, reading: Reading, radiograph: Radiograph | None, reader: Re
     if radiograph is None or reading.decision == REFUSED:
         return Refused(name, reading.reasons[0], _mend(radiograph, reading.kind) if radiograph else None)
     seen = radiograph.to_input(reader.bundle.card.size)[0, :, :, 0]
-    return Read(name, for_display(radiograph.pixels), to_grey(seen), reading)
+    picture = for_display(radiograph.pixels)
+    return Read(name, picture, to_grey(seen), reading, radiograph.spacing_at(picture.shape[1]))
 
 
 def _mend(radiograph: Radiograph, kind: str) -> Radiograph | None:
@@ -123,4 +124,5 @@ def _mend(radiograph: Radiograph, kind: str) -> Radiograph | None:
     shown = for_display(radiograph.pixels).astype(np.float32)
     pixels = np.ascontiguousarray(np.rot90(255 - shown if inverted else shown, turns))
     note = Message(Code.INVERTED_FIRST if inverted else Code.TURNED_FIRST)
-    return Radiograph(pixels, radiograph.format, radiograph.sha256, (*radiograph.notes, note))
+    notes = (*radiograph.notes, note)
+    return Radiograph(pixels, radiograph.format, radiograph.sha256, notes, radiograph.spacing_at(shown.shape[1]))

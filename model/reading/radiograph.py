@@ -23,19 +23,25 @@ PREVIEW_FOR = 224
 
 @dataclass(frozen=True)
 class Radiograph:
-    """A decoded picture. It carries nothing else of its file: no name, no date, no tag.
+    """A decoded picture. It carries nothing else of its file: no name, no date, no tag but the spacing.
 
     Attributes:
         pixels: (H, W) float32 grey from 0 to 255, bright where the body is dense (as MONOCHROME2).
         format: "PNG", "JPEG", "TIFF", "WebP", "BMP" or "DICOM".
         sha256: of the file's bytes, in hexadecimal.
         notes: what was done to read it, such as `Code.COLOURS_DROPPED`.
+        spacing: millimetres between the centres of two neighbouring pixels; None where the file does not say.
     """
 
     pixels: NDArray[np.float32]
     format: str
     sha256: str
     notes: tuple[Message, ...] = ()
+    spacing: float | None = None
+
+    def spacing_at(self, width: int) -> float | None:
+        """The spacing of a copy that is so many pixels wide, in millimetres; None where the file does not say."""
+        return None if self.spacing is None else self.spacing * self.pixels.shape[1] / width
 
     @cached_property
     def preview(self) -> NDArray[np.float32]:
@@ -70,14 +76,14 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Radiograph:
         Unreadable: whatever goes wrong, in one sentence without a word of the file's own.
     """
     data = bytes(data)
-    kind = sniff(data)
+    kind, spacing = sniff(data), None
     limits.check_bytes(len(data), kind == "DICOM")
     try:
         if kind == "DICOM":
             # Here and not above: pydicom costs 0.1 s to import, which a reader of PNG files need not pay.
             from model.files.dicom.decode import decode as decode_dicom
 
-            pixels, notes = decode_dicom(data, limits)
+            pixels, notes, spacing = decode_dicom(data, limits)
         else:
             pixels, notes = decode_picture(data, kind, limits)
     except Unreadable:
@@ -87,7 +93,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Radiograph:
     except Exception:
         # Decoders raise what they like on a damaged file, and their messages may quote it: neither goes on.
         raise Unreadable(Message(Code.FILE_DAMAGED, kind=kind)) from None
-    radiograph = Radiograph(pixels, kind, hashlib.sha256(data).hexdigest(), tuple(notes))
+    radiograph = Radiograph(pixels, kind, hashlib.sha256(data).hexdigest(), tuple(notes), spacing)
     radiograph.preview  # noqa: B018 - made now, see there
     return radiograph
 

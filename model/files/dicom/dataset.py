@@ -29,6 +29,7 @@ _COLOURS = ("Red", "Green", "Blue")
 # The only elements that are taken from a file: none names, dates or places a patient.
 _KEYWORDS = (
     *tags.KEYWORDS,
+    *tags.SPACINGS,
     *("SOPClassUID", "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration"),
     *("PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope"),

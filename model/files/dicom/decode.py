@@ -36,7 +36,7 @@ _NO_PIXELS = (
 )
 
 
-def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[Message]]:
+def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[Message], float | None]:
     """Decode a DICOM file of one picture, with or without preamble.
 
     Args:
@@ -44,7 +44,8 @@ def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[Messa
         limits: checked against the header before pixels are unpacked.
 
     Returns:
-        (H, W) float32 grey from 0 to 255, MONOCHROME1 inverted, and notes.
+        (H, W) float32 grey from 0 to 255, MONOCHROME1 inverted; notes; and the spacing of its pixels in millimetres,
+        None where the file does not say.
 
     Raises:
         Unreadable: there is no single picture in it, a limit is exceeded, or no decoder for its compression is
@@ -56,9 +57,11 @@ def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[Messa
         pixels, photometric = _unpack(dataset, limits)
         grey, notes = _grey(dataset, pixels, photometric)
         notes = tags.doubts(dataset) + notes
+        spacing = tags.spacing(dataset)
     if grey.shape != pixels.shape[:2]:
         notes.append(Message(Code.SCALED_DOWN))
-    return grey, notes
+    # Shrinking averages by a whole factor.
+    return grey, notes, spacing and spacing * pixels.shape[1] / grey.shape[1]
 
 
 def _check(dataset: Any, limits: Limits) -> None:

@@ -20,6 +20,9 @@ _OTHER_MODALITIES = {
 }
 _CHEST = ("CHEST", "THORAX", "LUNG")
 _LATERAL = ("LL", "RL", "LAT", "LATERAL")
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+# Millimetres: a detector for mammography is finer, a thumbnail of a chest coarser.
+_LEAST_SPACING, _MOST_SPACING = 0.02, 4.0
 
 
 def doubts(dataset: Any) -> list[Message]:
@@ -35,3 +38,24 @@ def doubts(dataset: Any) -> list[Message]:
     if intent == "FOR PROCESSING":
         notes.append(Message(Code.DICOM_RAW))
     return notes
+
+
+def spacing(dataset: Any) -> float | None:
+    """Millimetres between the centres of two neighbouring pixels (PS3.3, 10.7.1.3), a number and no other tag.
+
+    For a radiograph it is that of the detector, unless the file was calibrated.
+
+    Args:
+        dataset: of a picture.
+
+    Returns:
+        The spacing; None where it is missing, impossible for a radiograph, or differs between rows and columns.
+    """
+    for keyword in SPACINGS:
+        try:
+            rows, columns = (float(value) for value in dataset.get(keyword) or ())
+        except (TypeError, ValueError):
+            continue
+        if _LEAST_SPACING <= columns <= _MOST_SPACING and abs(rows - columns) <= 0.01 * columns:
+            return columns
+    return None
