@@ -88,7 +88,7 @@ def _facts(card: Card, evidence: Part) -> str:
             if name in row
         ]
         rows.append((f"Elsewhere: {row['set']}", "; ".join(shares)))
-    for row in pick(evidence["predictive"]["figures"], prevalence=0.1):
+    for row in pick(_figures(evidence, "predictive"), prevalence=0.1):
         rows.append((f"If 1 in 10 is ill: {row['metric']}, as measured on {row['set']}", percent(row)))
     rows += [
         ("Use", "Look at the radiograph first; then read the score, the heatmap and the limits together"),
@@ -97,6 +97,12 @@ def _facts(card: Card, evidence: Part) -> str:
         ("Tests in the clinic", "None: no prospective study, no approval"),
     ]
     return table(("", ""), rows)
+
+
+def _figures(evidence: Part, part: str) -> list[Part]:
+    """Of a part of the JSON; none where it was not measured."""
+    figures: list[Part] = evidence.get(part, {}).get("figures", [])
+    return figures
 
 
 def _learned(card: Card) -> list[str]:
@@ -157,7 +163,7 @@ def _headline(evidence: Part) -> str:
     rows = [
         (row["set"], f"{row['metric']}: {named(row['what'])}", interval(row), row["n"])
         for role in ("choice", "external", "internal")
-        for row in pick(evidence["headline"]["figures"], role=role)
+        for row in pick(_figures(evidence, "headline"), role=role)
         if row["metric"] in ("AUC", "sensitivity", "specificity") and row.get("point") in (None, "balanced")
     ]
     return table(("Pictures", "What", "Figure (95 % interval)", "n"), rows)
