@@ -121,14 +121,14 @@ def test_a_batch_with_a_bad_file_in_it(page: Page, server: Server, dicom: Path, 
     no_traceback(page, server)
 
 
-@pytest.mark.parametrize("path", ["how_it_works", "card"])
-def test_a_link_works_for_the_first_visitor_of_a_server(chromium: Browser, tmp_path: Path, path: str) -> None:
+def test_a_link_to_a_page_works_for_the_first_visitor_of_a_server(chromium: Browser, tmp_path: Path) -> None:
     with serving.serve(tmp_path / "log.txt") as fresh:
         visitor = chromium.new_page()
-        visitor.goto(f"{fresh.url}/{path}")
-        visitor.get_by_role("heading", name="Grad-CAM by hand" if path == "how_it_works" else "Licence").wait_for()
-        expect(visitor.get_by_text("Page not found")).to_have_count(0)
-        expect(visitor.get_by_role("link", name="Model card")).to_have_count(1)
+        for path, heading in (("how_it_works", "Grad-CAM by hand"), ("card", "Licence")):
+            visitor.goto(f"{fresh.url}/{path}")
+            visitor.get_by_role("heading", name=heading).wait_for()
+            expect(visitor.get_by_text("Page not found")).to_have_count(0)
+            expect(visitor.get_by_role("link", name="Model card")).to_have_count(1)
         visitor.close()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
@@ -135,17 +137,17 @@ def script() -> None:
 
 def test_the_page_says_that_it_waits_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
-    draw = queue.Notice._draw
+    info = DeltaGenerator.info
 
-    def draw_and_note(self: queue.Notice, text: str) -> None:
-        drawn.append(text)
-        draw(self, text)
+    def note(self: DeltaGenerator, body: str, **options: Any) -> DeltaGenerator:
+        drawn.append(body)
+        return info(self, body, **options)
 
     def let_go_when_drawn() -> None:
         until(lambda: bool(drawn))
         first.go.set()
 
-    monkeypatch.setattr(queue.Notice, "_draw", draw_and_note)
+    monkeypatch.setattr(DeltaGenerator, "info", note)
     first = Visitor(queue.TURNS, "first", 1, [])
     first.start()
     until(lambda: len(queue.TURNS) == 1)

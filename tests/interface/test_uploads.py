@@ -140,6 +140,7 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(
     monkeypatch.delenv(limits.SECONDS)  # a busy machine may need longer for the good one
     good = uploads.read("good.png", lambda: png("normal"), reader)
     end.set()
+    _until(lambda: not [thread for thread in threading.enumerate() if thread.name == "decoding"])
     assert isinstance(item, Refused) and "took more than 0.05 s" in str(item.error)
     assert isinstance(good, Read)
     assert len(queue.TURNS) == 0
@@ -151,7 +152,7 @@ def test_a_visitor_who_goes_away_while_a_file_is_read_keeps_no_turn(
     def gone(*_: object) -> None:
         raise StopException
 
-    monkeypatch.setattr(uploads, "_item", gone)
+    monkeypatch.setattr(uploads, "read_guarded", gone)
     shelf = Shelf()
     with pytest.raises(StopException):
         take(shelf, [File("one", data=png("normal")), File("two", data=png("other"))], reader)
