@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.crowd import Tally, hold_class
 from model.reading.card import chosen, read_card
-from scripts import proxying, serving
+from scripts import serving
 
 SESSIONS, PICTURES = 30, 10
 
@@ -63,7 +63,7 @@ def _class(replicas: int, tally: Tally) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         servers = [stack.enter_context(serving.serve(Path(scratch, f"log-{one}.txt"))) for one in range(replicas)]
         ports = [urlsplit(server.url).port or 0 for server in servers]
-        front = stack.enter_context(proxying.proxy(ports, Path(scratch, "proxy")))
+        front = stack.enter_context(serving.proxy(ports, Path(scratch, "proxy")))
 
         def resident() -> float:
             return round(sum(serving.resident_megabytes(server.pid) for server in servers), 1)

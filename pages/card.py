@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 ROLES = {
     "internal": ("Internal", "Pictures of the same sources as the training, but of other patients."),
+    "choice": (
+        "To choose by",
+        "Pictures of hospitals that training never saw, but that this network was chosen by: a little too kind to it.",
+    ),
     "external": ("External", "Pictures of sources that the network never saw in training: nearer to a new hospital."),
     "validation": ("Validation", "Pictures that chose the settings; too kind to the network to be cited."),
 }

@@ -13,7 +13,7 @@ START, END = "<!-- figures: written by scripts/readme_figures.py -->", "<!-- end
 def table(card: Card) -> str:
     """The card's figures as a Markdown table, those of sources that were never trained on first."""
     lines = ["| Pictures | What | Figure (95 % interval) | n |", "| --- | --- | --- | --- |"]
-    for role in ("external", "internal"):
+    for role in ("choice", "external", "internal"):
         lines += [
             f"| {f.set} | {f.metric}: {f.what} | {f.value:.2f} ({f.low:.2f} to {f.high:.2f}) | {f.n} |"
             for f in card.figures

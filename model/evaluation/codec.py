@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.evaluation.metrics import Rows, mean_row
+from model.evaluation.robustness import longest_side, noise
 from model.evaluation.study import PictureSet, Study, sample
 from model.reading.bundle import Bundle
 from model.reading.decision import log_odds
@@ -23,7 +24,6 @@ from model.reading.reader import Reader, Reading
 
 # Radiographs a source at most: enough for an interval of ten percentage points.
 SAMPLE = 100
-ORIGINAL = "as it came"
 CHANGED, LARGEST, SHIFT = "decisions changed", "largest class changed", "log-odds shift"
 Pixels = NDArray[np.float32]
 
@@ -32,30 +32,17 @@ def _png(grey: Pixels) -> bytes:
     return bytes(cv2.imencode(".png", np.rint(np.clip(grey, 0, 255)).astype(np.uint8))[1])
 
 
-def _resize(grey: Pixels, longest: int) -> Pixels:
-    scale = longest / max(grey.shape)
-    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, size, interpolation=how), dtype=np.float32)
-
-
 def _jpeg(grey: Pixels) -> bytes:
-    small = np.rint(np.clip(_resize(grey, 256), 0, 255)).astype(np.uint8)
+    small = np.rint(np.clip(longest_side(256)(grey), 0, 255)).astype(np.uint8)
     return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 20])[1])
-
-
-def _grain(grey: Pixels) -> bytes:
-    # The same grain for the same size, so that a second run gives the same figures.
-    grain = np.random.default_rng(0).standard_normal(grey.shape, dtype=np.float32)
-    return _png(np.asarray(grey + 8 * grain, dtype=np.float32))
 
 
 # Name -> the file that a radiograph of (H, W) grey, 0 to 255, becomes.
 FORMS: dict[str, Callable[[Pixels], bytes]] = {
     "JPEG of quality 20 at 256 px": _jpeg,
-    "128 px": lambda grey: _png(_resize(grey, 128)),
+    "128 px": lambda grey: _png(longest_side(128)(grey)),
     "light blur": lambda grey: _png(np.asarray(cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 256), np.float32)),
-    "grain of 8 grey levels": _grain,
+    "grain of 8 grey levels": lambda grey: _png(noise(8)(grey)),
 }
 
 

@@ -45,7 +45,9 @@ def _resize(grey: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(cv2.resize(grey, (max(1, width), max(1, height)), interpolation=how), dtype=np.float32)
 
 
-def _side(pixels: int) -> Change:
+def longest_side(pixels: int) -> Change:
+    """Resize so that the longest side has so many pixels."""
+
     def apply(grey: np.ndarray) -> np.ndarray:
         scale = pixels / max(grey.shape)
         return _resize(grey, round(grey.shape[1] * scale), round(grey.shape[0] * scale))
@@ -70,8 +72,8 @@ def _rotate(degrees: float) -> Change:
     return apply
 
 
-def _noise(spread: float) -> Change:
-    # The same noise for the same picture size, so that a second run gives the same figures.
+def noise(spread: float) -> Change:
+    """Add normal noise: the same for the same size, so that a second run gives the same figures."""
     return lambda grey: np.clip(
         grey + np.random.default_rng(0).normal(0, spread, grey.shape).astype(np.float32), 0, 255
     )
@@ -104,11 +106,11 @@ def _letterbox(across: float, down: float) -> Change:
 
 DISTURBANCES = (
     *(Disturbance("JPEG", f"quality {q}", _jpeg(q)) for q in (95, 80, 60, 40, 20, 10)),
-    *(Disturbance("longest side", f"{p} px", _side(p)) for p in (1024, 512, 256, 192, 128)),
+    *(Disturbance("longest side", f"{p} px", longest_side(p)) for p in (1024, 512, 256, 192, 128)),
     *(Disturbance("brightness", f"{b:+d} of 255", _brighter(b)) for b in (-80, -40, 40, 80)),
     *(Disturbance("gamma", f"{g}", _gamma(g)) for g in (0.5, 0.7, 1.5, 2.0)),
     *(Disturbance("rotation", f"{d:+d} degrees", _rotate(d)) for d in (-10, -5, -2, 2, 5, 10)),
-    *(Disturbance("noise", f"spread {s} of 255", _noise(s)) for s in (5, 10, 20)),
+    *(Disturbance("noise", f"spread {s} of 255", noise(s)) for s in (5, 10, 20)),
     Disturbance("inverted grey", "as MONOCHROME1 misread", lambda grey: 255 - grey),
     Disturbance("mirrored", "left and right swapped", lambda grey: np.ascontiguousarray(grey[:, ::-1])),
     Disturbance("border text", "side marker and two lines", _text),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from scripts import proxying, serving
+from scripts import serving
 from tests.browser.conftest import PATIENCE
 from tests.deploy import containers
 
@@ -59,7 +59,7 @@ def test_visitors_stay_with_their_replica_and_find_the_other_when_it_is_gone(chr
     with ExitStack() as stack:
         replicas = [stack.enter_context(container(app, name)) for name in ("one", "two")]
         try:
-            url = stack.enter_context(proxying.proxy([one.port for one in replicas], app.parent / "proxy")).url
+            url = stack.enter_context(serving.proxy([one.port for one in replicas], app.parent / "proxy")).url
         except FileNotFoundError as error:
             pytest.skip(str(error))
         visitors: dict[str, Page] = {}
