@@ -97,14 +97,14 @@ def _engines(folder: Path, store: list[Path], size: int) -> dict[str, Any]:
     """Seconds and pictures a second; those of Ray without its start, which stands beside."""
     top, out = _archive(folder, store, size), folder / "out.jsonl"
     alone = _archive(folder, store, 1)
-    found: dict[str, Any] = {"pictures": size}
+    rates: dict[str, Any] = {"pictures": size}
     for name, cores in (("local", None), ("local_on_one_core", 1)):
         start = _run([str(alone), "--out", str(out)], cores)["seconds"]
         whole = _run([str(top), "--out", str(out)], cores)
-        found[name] = _rates(size, whole["seconds"] - start, start, whole["peak_mb"])
+        rates[name] = _rates(size, whole["seconds"] - start, start, whole["peak_mb"])
     if importlib.util.find_spec("ray") is None:
-        found["ray"] = "not measured: pip install -r requirements/archive.txt"
-        return found
+        rates["ray"] = "not measured: pip install -r requirements/archive.txt"
+        return rates
     # Enough blocks that the processes end at about the same time.
     block = max(1, size // 40)
     for processes in (1, 2):
@@ -115,11 +115,11 @@ def _engines(folder: Path, store: list[Path], size: int) -> dict[str, Any]:
         if not summary or int(summary[1]) != size:
             raise RuntimeError(f"Ray did not read everything: {whole['said'][-2000:]}")
         seconds = float(summary[2])
-        found[f"ray_{processes}"] = _rates(size, seconds, whole["seconds"] - seconds) | {"block": block}
-    one = found["local_on_one_core"]["pictures_a_second"]
-    found["overhead_of_ray"] = round(one / found["ray_1"]["pictures_a_second"], 3)
-    found["second_process_adds"] = round(found["ray_2"]["pictures_a_second"] / found["ray_1"]["pictures_a_second"], 3)
-    return found
+        rates[f"ray_{processes}"] = _rates(size, seconds, whole["seconds"] - seconds) | {"block": block}
+    on_one_core = rates["local_on_one_core"]["pictures_a_second"]
+    rates["overhead_of_ray"] = round(on_one_core / rates["ray_1"]["pictures_a_second"], 3)
+    rates["second_process_adds"] = round(rates["ray_2"]["pictures_a_second"] / rates["ray_1"]["pictures_a_second"], 3)
+    return rates
 
 
 def _rates(size: int, seconds: float, start: float, peak: float | None = None) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _killed(folder: Path, store: list[Path], size: int) -> dict[str, Any]:
         "whole_lines_at_the_kill": before,
         "seconds_of_the_second_run": round(whole["seconds"], 2),
         "lines": times.total(),
-        "read_twice": sum(found - 1 for found in times.values()),
+        "read_twice": sum(count - 1 for count in times.values()),
         "lost": size - len(times),
     }
 
@@ -173,16 +173,16 @@ def _lines(path: Path) -> int:
 
 def _targets(growth: list[dict[str, Any]], killed: dict[str, Any]) -> dict[str, Any]:
     wrong = killed["read_twice"] + killed["lost"]
-    found = {
+    targets = {
         f"pictures of {killed['pictures']:,} that a kill in the middle cost or had read twice": {
             "limit": "none", "found": wrong, "met": not wrong
         }
     }  # fmt: skip
-    return found | _flat(growth)
+    return targets | _flat(growth)
 
 
 def _flat(growth: list[dict[str, Any]]) -> dict[str, Any]:
-    growth = [one for one in growth if one["pictures"] >= SETTLED]
+    growth = [row for row in growth if row["pictures"] >= SETTLED]
     if len(growth) < 3:
         return {}
     # From the differences, so that the start of the process does not count.

@@ -190,7 +190,7 @@ def _targets(
 ) -> dict[str, Any]:
     peaks = [max(row["resident_mb_before_and_after_each_picture"]) for row in classes]
     highest = max(*peaks, *(steady["resident_mb"] if steady else ()), 0.0)
-    found = {
+    targets = {
         "errors": ("none", len(tally.errors) + traces, not tally.errors and not traces),
         "readings that came back in another session or for another picture": (
             "none", len(tally.mixed), not tally.mixed,
@@ -200,16 +200,16 @@ def _targets(
     }  # fmt: skip
     if len(peaks) > 2:
         growth = round(max(peaks[2:]) - peaks[1], 1)
-        found["MB by which the memory's peak grew after the second class"] = (
+        targets["MB by which the memory's peak grew after the second class"] = (
             f"at most {FLAT_MB}", growth, growth <= FLAT_MB,
         )  # fmt: skip
     if steady:
         medians = steady["medians_of_each_tenth_after_the_second"]
         drift = round(medians[-1] - medians[0], 1)
-        found[f"MB by which the memory grew over {steady['readings']} readings"] = (
+        targets[f"MB by which the memory grew over {steady['readings']} readings"] = (
             f"at most {FLAT_MB}", drift, drift <= FLAT_MB,
         )  # fmt: skip
-    return {name: {"limit": limit, "found": value, "met": met} for name, (limit, value, met) in found.items()}
+    return {name: {"limit": limit, "found": value, "met": met} for name, (limit, value, met) in targets.items()}
 
 
 def _spread(seconds: Sequence[float]) -> dict[str, float]:

@@ -79,8 +79,10 @@ def main() -> int:
                 width: {name: _visits(chromium, server.url, path, width) for name, path in files.items()}
                 for width in WIDTHS
             }
-    waits = {name: _waits(found) for name, found in visits[1280].items()}
-    shifts = {str(width): {name: _shifts(found) for name, found in kinds.items()} for width, kinds in visits.items()}
+    waits = {name: _waits(measured) for name, measured in visits[1280].items()}
+    shifts = {
+        str(width): {name: _shifts(measured) for name, measured in kinds.items()} for width, kinds in visits.items()
+    }
     machine.write(
         "page",
         {
@@ -95,10 +97,10 @@ def main() -> int:
             "targets": {
                 f"milliseconds from the end of the upload to the decision, {name} (median)": {
                     "limit": f"under {LIMIT}",
-                    "found": found["upload_to_decision"]["median"],
-                    "met": bool(found["upload_to_decision"]["median"] < LIMIT),
+                    "found": measured["upload_to_decision"]["median"],
+                    "met": bool(measured["upload_to_decision"]["median"] < LIMIT),
                 }
-                for name, found in waits.items()
+                for name, measured in waits.items()
             },
         },
     )
@@ -110,14 +112,14 @@ def _files(folder: Path) -> dict[str, Path]:
     dicom = images.sample()
     whole = np.clip(np.rint(decode(dicom).pixels), 0, 255).astype(np.uint8)
     height, width = whole.shape
-    found = {
+    files = {
         "PNG of 1,024 x 1,024 pixels": images.as_png(dicom),
         f"JPEG of {width:,} x {height:,} pixels": cv2.imencode(".jpg", whole)[1].tobytes(),
         f"raw DICOM of {width:,} x {height:,} pixels": dicom,
     }
-    for number, data in enumerate(found.values()):
+    for number, data in enumerate(files.values()):
         (folder / f"measured-{number}").write_bytes(data)
-    return {name: folder / f"measured-{number}" for number, name in enumerate(found)}
+    return {name: folder / f"measured-{number}" for number, name in enumerate(files)}
 
 
 def _visits(chromium: Browser, url: str, path: Path, width: int) -> list[dict[str, Any]]:
@@ -125,9 +127,9 @@ def _visits(chromium: Browser, url: str, path: Path, width: int) -> list[dict[st
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(WATCH)
     # The first visit fills the browser's cache, and the first of all has the server load what it needs.
-    found = [_visit(context, url, path) for _ in range(RUNS + 1)][1:]
+    visits = [_visit(context, url, path) for _ in range(RUNS + 1)][1:]
     context.close()
-    return found
+    return visits
 
 
 def _visit(context: BrowserContext, url: str, path: Path) -> dict[str, Any]:
@@ -139,12 +141,12 @@ def _visit(context: BrowserContext, url: str, path: Path) -> dict[str, Any]:
     page.set_input_files(UPLOADER, path)
     page.wait_for_function("measured.decided && measured.shown", polling=100)
     page.wait_for_timeout(SETTLE_MS)
-    found: dict[str, Any] = page.evaluate(COLLECT)
+    measured: dict[str, Any] = page.evaluate(COLLECT)
     page.close()
-    return found
+    return measured
 
 
-def _waits(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | int]]:
+def _waits(visits: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | int]]:
     parts = {
         "upload_to_decision": ("uploaded", "decided"),
         "upload_to_picture_with_heatmap": ("uploaded", "shown"),
@@ -152,18 +154,21 @@ def _waits(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | int]]
         "upload_itself": ("sent", "uploaded"),
     }
     return {
-        name: machine.spread([(one[end] - one[start]) / 1000 for one in found]) for name, (start, end) in parts.items()
+        name: machine.spread([(visit[end] - visit[start]) / 1000 for visit in visits])
+        for name, (start, end) in parts.items()
     }
 
 
-def _shifts(found: Sequence[dict[str, Any]]) -> dict[str, float | list[str]]:
+def _shifts(visits: Sequence[dict[str, Any]]) -> dict[str, float | list[str]]:
     """The worst visit counts; what moved is told by the names that Streamlit gives its elements."""
-    reading = [[shift for shift in one["shifts"] if shift["at"] >= one["chosen"]] for one in found]
+    reading = [[shift for shift in visit["shifts"] if shift["at"] >= visit["chosen"]] for visit in visits]
     largest = max((shift for shifts in reading for shift in shifts), key=lambda shift: shift["value"], default=None)
     return {
         "during_the_reading": max(map(cumulative, reading)),
         "with_what_follows_the_choice_of_the_file": max(cumulative(shifts, expected=True) for shifts in reading),
-        "before_it": max(cumulative(shift for shift in one["shifts"] if shift["at"] < one["chosen"]) for one in found),
+        "before_it": max(
+            cumulative(shift for shift in visit["shifts"] if shift["at"] < visit["chosen"]) for visit in visits
+        ),
         "moved_most": sorted(set(largest["moved"])) if largest else [],
     }
 

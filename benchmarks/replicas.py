@@ -30,11 +30,13 @@ def main() -> int:
     options = parser.parse_args()
     before, tally = machine.describe(), Tally()
     # In turn, so that a slow minute of the machine falls on both.
-    found: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
+    by_replicas: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
     for _ in range(options.rounds):
-        for replicas, classes in found.items():
+        for replicas, classes in by_replicas.items():
             classes.append(_class(replicas, tally))
-    rates = {number: [SESSIONS * PICTURES / one["seconds"] for one in classes] for number, classes in found.items()}
+    rates = {
+        number: [SESSIONS * PICTURES / one["seconds"] for one in classes] for number, classes in by_replicas.items()
+    }
     machine.write(
         "replicas",
         {
@@ -42,7 +44,7 @@ def main() -> int:
             "radiographs one after the other as fast as it can; one replica and two in turn, all on one machine",
             "machine": before,
             "bundle": read_card(chosen()).title,
-            "classes": {str(number): classes for number, classes in found.items()},
+            "classes": {str(number): classes for number, classes in by_replicas.items()},
             "readings_a_second": {str(number): round(float(np.median(one)), 2) for number, one in rates.items()},
             "second_replica_adds": round(float(np.median(rates[2]) / np.median(rates[1])), 3),
             "errors": dict(Counter(tally.errors)),
@@ -61,7 +63,7 @@ def main() -> int:
 
 def _class(replicas: int, tally: Tally) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        servers = [stack.enter_context(serving.serve(Path(scratch, f"log-{one}.txt"))) for one in range(replicas)]
+        servers = [stack.enter_context(serving.serve(Path(scratch, f"log-{number}.txt"))) for number in range(replicas)]
         ports = [urlsplit(server.url).port or 0 for server in servers]
         front = stack.enter_context(serving.proxy(ports, Path(scratch, "proxy")))
 

@@ -56,8 +56,8 @@ def main() -> int:
         first_dicom = [_first_reading(chromium, log, dicom) for _ in range(STARTS)]
         resident = _resident_by_readings(chromium, log)
     seconds = _median(first)
-    importing = round(float(np.median([found["reader_and_rendering"] for found in imports])), 3)
-    tensorflow = any(found["tensorflow"] for found in imports)
+    importing = round(float(np.median([imported["reader_and_rendering"] for imported in imports])), 3)
+    tensorflow = any(imported["tensorflow"] for imported in imports)
     megabytes = resident[str(READINGS)]
     machine.write(
         "server",
@@ -100,12 +100,12 @@ def main() -> int:
 
 def _import() -> dict[str, Any]:
     out = subprocess.run([sys.executable, "-c", IMPORT], cwd=serving.ROOT, capture_output=True, text=True, check=True)
-    found = json.loads(out.stdout)
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in found.items()}
+    values = json.loads(out.stdout)
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _median(starts: list[dict[str, float]]) -> float:
-    return round(float(np.median([found["to_first_reading"] for found in starts])), 2)
+    return round(float(np.median([start["to_first_reading"] for start in starts])), 2)
 
 
 def _first_reading(chromium: Browser, log: Path, data: bytes) -> dict[str, float]:

@@ -16,23 +16,23 @@ PINNED = Path(__file__).resolve().parents[1] / "requirements/constraints.txt"
 HOW = ["--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
 
 
-def judge(found: dict[str, Any]) -> tuple[list[str], bool]:
+def judge(answer: dict[str, Any]) -> tuple[list[str], bool]:
     """Put pip-audit's answer into sentences.
 
     Args:
-        found: its JSON.
+        answer: its JSON.
 
     Returns:
         The sentences, and whether a weakness is known.
     """
-    packages = found["dependencies"]
-    asked = [one for one in packages if "skip_reason" not in one]
-    weak = [one for one in asked if one["vulns"]]
+    packages = answer["dependencies"]
+    asked = [package for package in packages if "skip_reason" not in package]
+    weak = [package for package in asked if package["vulns"]]
     lines = []
-    for one in weak:
-        for weakness in one["vulns"]:
+    for package in weak:
+        for weakness in package["vulns"]:
             mended = ", ".join(weakness["fix_versions"]) or "no version yet"
-            lines.append(f"{one['name']} {one['version']} has {weakness['id']}; mended in {mended}.")
+            lines.append(f"{package['name']} {package['version']} has {weakness['id']}; mended in {mended}.")
     if not asked:
         lines.append(f"Nothing was audited: no advisory service answers here for any of {len(packages)} packages.")
     else:

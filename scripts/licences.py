@@ -60,11 +60,11 @@ def of_requirements(path: Path) -> list[Package]:
     """
     lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
     open_ends = [(Requirement(line), True) for line in lines if line and not line.startswith("-")]
-    found: dict[str, Package] = {}
+    packages: dict[str, Package] = {}
     while open_ends:
         wanted, must = open_ends.pop()
         name = canonicalize_name(wanted.name)
-        if name in found or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+        if name in packages or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
             continue
         try:
             installed = distribution(wanted.name)
@@ -72,9 +72,9 @@ def of_requirements(path: Path) -> list[Package]:
             if must:
                 raise
             continue
-        found[name] = Package(installed.metadata["Name"], installed.version, stated(installed))  # type: ignore[arg-type]
+        packages[name] = Package(installed.metadata["Name"], installed.version, stated(installed))  # type: ignore[arg-type]
         open_ends += [(Requirement(text), False) for text in installed.requires or ()]
-    return [found[name] for name in sorted(found)]
+    return [packages[name] for name in sorted(packages)]
 
 
 def stated(installed: PathDistribution) -> str:

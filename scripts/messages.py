@@ -31,20 +31,20 @@ def used() -> dict[str, Entry]:
     Returns:
         By the English, in the order of files and lines; each entry says in a comment which files have it.
     """
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for path in sorted({path for pattern in SOURCES for path in ROOT.glob(pattern)}):
         place = f"#: {path.relative_to(ROOT).as_posix()}"
         calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
         for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
             texts = _texts(call)
             if texts:
-                entry = found.setdefault(texts[0], Entry(texts[0], texts[1] if len(texts) > 1 else None))
+                entry = entries.setdefault(texts[0], Entry(texts[0], texts[1] if len(texts) > 1 else None))
                 if place not in entry.comments:
                     entry.comments.append(place)
     for code in Code:
-        entry = found.setdefault(code.value, Entry(code.value))
+        entry = entries.setdefault(code.value, Entry(code.value))
         entry.comments.append("#: model/messages.py")
-    return found
+    return entries
 
 
 def _texts(call: ast.Call) -> list[str]:

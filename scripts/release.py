@@ -66,12 +66,12 @@ def evidence(root: Path, bundle: Path) -> Iterator[str]:
     if not path.exists():
         yield "There is no docs/evidence/evidence.json: run make evidence."
         return
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    measured = found["bundle"]
+    published: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    measured = published["bundle"]
     if (measured["version"], measured["sha256"]) != (card.version, card.sha256):
         yield f"The evidence is about version {measured['version']} of the bundle or another file: run make evidence."
         return
-    if found["quick"]:
+    if published["quick"]:
         yield "The evidence comes from a quick run on small samples: run make evidence."
     # Imported here: it brings the training's packages along.
     from model.evaluation.run import pages

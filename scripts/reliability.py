@@ -164,9 +164,9 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "| Choice of file to decision, ms |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {file} | {span(found['upload_to_decision'])} | {span(found['upload_to_picture_with_heatmap'])} "
-            f"| {span(found['choice_of_file_to_decision'])} |"
-            for file, found in page["milliseconds"].items()
+            f"| {file} | {span(waits['upload_to_decision'])} | {span(waits['upload_to_picture_with_heatmap'])} "
+            f"| {span(waits['choice_of_file_to_decision'])} |"
+            for file, waits in page["milliseconds"].items()
         ),
         "",
         "| Width, pixels | File | Layout shift during the reading | with what follows the choice of the file |",
@@ -199,14 +199,14 @@ def targets(result: dict[str, Any]) -> list[str]:
     return ["| What | Limit | Found | Kept |", "| --- | --- | --- | --- |", *rows]
 
 
-def times(one: dict[str, Any]) -> str:
+def times(row: dict[str, Any]) -> str:
     """Median, 95th percentile and maximum of a class."""
-    return ", ".join(f"{one['reading_seconds'][name]:.2f}" for name in ("p50", "p95", "p100"))
+    return ", ".join(f"{row['reading_seconds'][name]:.2f}" for name in ("p50", "p95", "p100"))
 
 
-def span(one: dict[str, Any]) -> str:
+def span(milliseconds: dict[str, Any]) -> str:
     """Median and the middle four fifths."""
-    return f"{one['median']:.0f} ({one['p10']:.0f} to {one['p90']:.0f})"
+    return f"{milliseconds['median']:.0f} ({milliseconds['p10']:.0f} to {milliseconds['p90']:.0f})"
 
 
 def command(name: str) -> str:

@@ -82,10 +82,10 @@ def variants(weights: str) -> list[Variant]:
         "batches balanced by source and class": {"balance": "source"},
         "no averaging of weights": {"ema": 0.0},
     }
-    found = [Variant(name, replace(base, **change)) for name, change in changes.items()]
+    rows = [Variant(name, replace(base, **change)) for name, change in changes.items()]
     learned = tuple(source for source in HELD_OUT_SOURCES if source != "radiography")
-    found.insert(2, Variant("radiography trained on too (another split of SIIM, own test part)", base, learned))
-    return found
+    rows.insert(2, Variant("radiography trained on too (another split of SIIM, own test part)", base, learned))
+    return rows
 
 
 def train_and_measure(variant: Variant, data: Path, folder: Path) -> list[dict[str, Any]]:
@@ -113,15 +113,15 @@ def train_and_measure(variant: Variant, data: Path, folder: Path) -> list[dict[s
     weights = fit.fit(checked, variant.settings, folder)
     own = variant.settings
     model = network.build(own.arch, len(checked.classes), own.image_size, str(weights), own.harmonise)
-    rows = [found for source in AGAINST for found in _auc(model, checked, source, own.image_size)]
+    rows = [figure for source in AGAINST for figure in _auc(model, checked, source, own.image_size)]
     measured.write_text(json.dumps({"settings": asdict(own), "rows": rows}, indent=1))
     (folder / "checkpoint.keras").unlink(missing_ok=True)
     return rows
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
-    return found
+    values: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    return values
 
 
 def _auc(model: keras.Model, data: dataset.Dataset, source: str, size: int) -> list[dict[str, Any]]:
@@ -154,9 +154,9 @@ def main(arguments: list[str] | None = None) -> None:
     rows = variants(options.weights)[: options.rows]
     cells, figures = [], []
     for variant in rows:
-        found = train_and_measure(variant, options.data, options.runs / _folder(variant))
-        figures += [{"change": variant.name} | one for one in found]
-        cells.append([variant.name, *(_cell(found, source) for source in AGAINST)])
+        figures_of_variant = train_and_measure(variant, options.data, options.runs / _folder(variant))
+        figures += [{"change": variant.name} | figure for figure in figures_of_variant]
+        cells.append([variant.name, *(_cell(figures_of_variant, source) for source in AGAINST)])
         studies.write(options.out / "ablation.json", TEXT, COLUMNS, cells, figures=figures)
         print(cells[-1], flush=True)
     _seeds(rows[0], options)
@@ -167,16 +167,16 @@ def _folder(variant: Variant) -> str:
 
 
 def _seeds(base: Variant, options: argparse.Namespace) -> None:
-    cells, found = [], []
+    cells, values = [], []
     for seed in (1, 2, 3):
         folder = options.runs / (_folder(base) if seed == 1 else f"seed{seed}")
-        one = train_and_measure(replace(base, settings=replace(base.settings, seed=seed)), options.data, folder)
-        found.append({figure["source"]: figure["value"] for figure in one})
-        cells.append([f"seed {seed}", *(_cell(one, source) for source in AGAINST)])
+        measured = train_and_measure(replace(base, settings=replace(base.settings, seed=seed)), options.data, folder)
+        values.append({figure["source"]: figure["value"] for figure in measured})
+        cells.append([f"seed {seed}", *(_cell(measured, source) for source in AGAINST)])
         print(cells[-1], flush=True)
     for what, how in (("mean", np.mean), ("largest less smallest", np.ptp)):
-        cells.append([what, *(f"{how([one[source] for one in found]):.3f}" for source in AGAINST)])
-    studies.write(options.out / "seeds.json", SEEDS_TEXT, ["Seed", *COLUMNS[1:]], cells, figures=found)
+        cells.append([what, *(f"{how([measured[source] for measured in values]):.3f}" for source in AGAINST)])
+    studies.write(options.out / "seeds.json", SEEDS_TEXT, ["Seed", *COLUMNS[1:]], cells, figures=values)
 
 
 def _cell(rows: list[dict[str, Any]], source: str) -> str:

@@ -36,9 +36,9 @@ def cells(name: str, run: Path, card: dict[str, Any]) -> list[str]:
         KeyError: the card lacks one of the figures.
     """
     figures = {(f["set"], f["metric"], f["what"]): f for f in card["figures"]}
-    found = [figures[key] for key in WANTED.values()]
+    chosen = [figures[key] for key in WANTED.values()]
     best = min(row["val_loss"] for row in read_history(run))
-    return [name, f"{best:.3f}", *(f"{f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f})" for f in found)]
+    return [name, f"{best:.3f}", *(f"{f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f})" for f in chosen)]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -92,7 +92,7 @@ def protocol(data: Pictures, fit_and_score: FitAndScore, name: str) -> list[dict
             right[test] = scores.argmax(axis=1) == labels[test]
         where = {"set": "darkcovid and nih", "source": "darkcovid and nih", "role": "five folds"}
         key = f"darkcovidnet.{task.split()[0]}.{name.replace(' ', '_')}"
-        rows += [one | {"model": name} for one in mean_row(key, where, "accuracy", task, right, groups)]
+        rows += [row | {"model": name} for row in mean_row(key, where, "accuracy", task, right, groups)]
     return rows
 
 
@@ -118,8 +118,8 @@ def features(pixels: np.ndarray, weights: str, size: int) -> np.ndarray:
 
     model = network.build("resnet50", len(CLASSES), size, weights)
     pooled = model.get_layer(network.FEATURES_LAYER).output
-    found = type(model)(model.input, pooled).predict(squash(pixels, size).astype(np.float32), batch_size=32, verbose=0)
-    return np.asarray(found)
+    values = type(model)(model.input, pooled).predict(squash(pixels, size).astype(np.float32), batch_size=32, verbose=0)
+    return np.asarray(values)
 
 
 def head(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -50,17 +50,17 @@ def measure(model: keras.Model, pictures: np.ndarray, positive: int, *, seed: in
         ranks = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(first, maps, strict=True)]
         ranks = [float(rank) for rank in ranks if np.isfinite(rank)]
         low, high = np.quantile(ranks, [0.025, 0.975])
-        found = {"correlation": np.mean(ranks), "low": low, "high": high}
-        rows.append({"randomised": stage, "n": len(ranks)} | {k: round(float(v), 4) for k, v in found.items()})
+        spread = {"correlation": np.mean(ranks), "low": low, "high": high}
+        rows.append({"randomised": stage, "n": len(ranks)} | {k: round(float(v), 4) for k, v in spread.items()})
     return rows
 
 
 def _stages(model: keras.Model) -> list[tuple[str, list[keras.layers.Layer]]]:
     """Layers with weights from the head down, by stage (the first part of their name)."""
-    found: dict[str, list[keras.layers.Layer]] = {}
+    stages: dict[str, list[keras.layers.Layer]] = {}
     for layer in reversed([layer for layer in model.layers if layer.weights]):
-        found.setdefault(layer.name.split("_")[0], []).append(layer)
-    return list(found.items())
+        stages.setdefault(layer.name.split("_")[0], []).append(layer)
+    return list(stages.items())
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,17 +16,19 @@ TEXT = [
 ]
 
 
-def measure(one: study.Study) -> list[dict[str, Any]]:
+def measure(measured: study.Study) -> list[dict[str, Any]]:
     """AUC of the trapped network and of the thumbnail, each source on its own.
 
     Args:
-        one: of a bundle that was trained on one such source.
+        measured: of a bundle that was trained on one such source.
 
     Returns:
         Rows as `metrics.row` makes them, those of the thumbnail with "control".
     """
-    own = [row for row in sources.measure(one)["figures"] if row["metric"] == "AUC"]
-    return sorted(own + linear.thumbnail(one), key=lambda row: (row["role"] == "internal", row["set"], row["what"]))
+    areas = [row for row in sources.measure(measured)["figures"] if row["metric"] == "AUC"]
+    return sorted(
+        areas + linear.thumbnail(measured), key=lambda row: (row["role"] == "internal", row["set"], row["what"])
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

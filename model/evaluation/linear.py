@@ -106,12 +106,12 @@ def _sources(study: Study) -> Rows:
         names = sorted(source for source, count in counts.items() if count >= FOLDS)
         if len(names) < 2:
             continue
-        chosen = [(one, one.labels == number) for one in sets if one.source in names]
-        parts = [one.part(here) for one, here in chosen]
-        truth = np.concatenate([[names.index(one.source)] * len(one.labels) for one in parts])
-        groups = np.array([group for one in parts for group in one.groups])
-        features = np.concatenate([study.read(one).features[here] for one, here in chosen])
-        small = np.concatenate([thumbnails(study.data.pictures[one.indices]) for one in parts])
+        chosen = [(picture_set, picture_set.labels == number) for picture_set in sets if picture_set.source in names]
+        parts = [picture_set.part(here) for picture_set, here in chosen]
+        truth = np.concatenate([[names.index(picture_set.source)] * len(picture_set.labels) for picture_set in parts])
+        groups = np.array([group for picture_set in parts for group in picture_set.groups])
+        features = np.concatenate([study.read(picture_set).features[here] for picture_set, here in chosen])
+        small = np.concatenate([thumbnails(study.data.pictures[picture_set.indices]) for picture_set in parts])
         for what, values, strength in (("the network's features", features, 0.01), ("an 8x8 thumbnail", small, 1.0)):
             folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
             scores = cross_val_predict(
@@ -129,8 +129,8 @@ def _source_row(
     balanced = right / np.bincount(truth)[truth] * len(truth) / len(names)
     where = {"set": f"{', '.join(names)}: validation and test", "source": ", ".join(names), "role": "internal"}
     key = f"source_from.{what.split()[-1]}.{label}"
-    said = f"source of {label} pictures from {what}"
-    rows = mean_row(key, where, "balanced accuracy", said, balanced, groups.tolist())
+    described = f"source of {label} pictures from {what}"
+    rows = mean_row(key, where, "balanced accuracy", described, balanced, groups.tolist())
     several = len(names) > 2
     area = roc_auc_score(truth, scores if several else scores[:, 1], multi_class="ovr", average="macro")
-    return [one | {"chance": round(1 / len(names), 4), "auc": round(float(area), 4)} for one in rows]
+    return [figure | {"chance": round(1 / len(names), 4), "auc": round(float(area), 4)} for figure in rows]

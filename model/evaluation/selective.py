@@ -49,7 +49,7 @@ def _whole(study: Study, internal: list[tuple[PictureSet, np.ndarray, np.ndarray
         "source": "internal",
         "role": "internal",
     }
-    wrong, confidence = (np.concatenate([one[number] for one in internal]) for number in (1, 2))
+    wrong, confidence = (np.concatenate([part[number] for part in internal]) for number in (1, 2))
     groups = [group for chosen, _, _ in internal for group in chosen.groups]
     return _figures(study, "internal", where, wrong, confidence, groups, weights)
 
@@ -66,8 +66,8 @@ def _figures(
     kept = confidence >= study.bundle.card.margin
 
     def share(flags: np.ndarray, among: np.ndarray, weight: np.ndarray) -> float:
-        own = weights * weight * among
-        return float((own * flags).sum() / own.sum()) if own.sum() else math.nan
+        counted = weights * weight * among
+        return float((counted * flags).sum() / counted.sum()) if counted.sum() else math.nan
 
     everything = np.ones(len(wrong), bool)
 

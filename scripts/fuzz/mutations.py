@@ -171,8 +171,10 @@ def _transplant(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed])
     data[at:at] = other.data[taken.start : taken.value_at + min(taken.length, _PIECE)]
 
 
-def _put(data: bytearray, one: Element, value: bytes) -> None:
-    data[one.length_at : one.value_at + one.length] = len(value).to_bytes(one.length_size, one.order) + value
+def _put(data: bytearray, element: Element, value: bytes) -> None:
+    data[element.length_at : element.value_at + element.length] = (
+        len(value).to_bytes(element.length_size, element.order) + value
+    )
 
 
 ON_ALL: tuple[Mutation, ...] = (

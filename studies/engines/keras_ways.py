@@ -45,8 +45,8 @@ class Tape(Predict):
 
     def run(self, image: Array) -> tuple[Array | None, Array | None]:
         """Scores and the heatmap of one picture."""
-        logits, found = self._look(tf.constant(image))
-        return np.asarray(logits)[0], np.asarray(found)[0]
+        logits, heatmap = self._look(tf.constant(image))
+        return np.asarray(logits)[0], np.asarray(heatmap)[0]
 
     def _gradcam(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -70,8 +70,8 @@ class Library(Predict):
 
     def run(self, image: Array) -> tuple[Array | None, Array | None]:
         """The heatmap of one picture."""
-        found = self._visualiser(self._score, image, penultimate_layer=self._layer, seek_penultimate_conv_layer=False)
-        return None, np.asarray(found)[0]
+        heatmap = self._visualiser(self._score, image, penultimate_layer=self._layer, seek_penultimate_conv_layer=False)
+        return None, np.asarray(heatmap)[0]
 
     def batch(self, images: Array) -> Array | None:
         """It gives no scores."""

@@ -112,14 +112,14 @@ def peaks() -> dict[str, dict[str, float]]:
     Returns:
         By precision and library: thousand million operations a second (multiply and add count two).
     """
-    found: dict[str, dict[str, float]] = {}
+    by_kind: dict[str, dict[str, float]] = {}
     for name in LIBRARIES:
         command = [sys.executable, "-m", "studies.engines.limits", name]
         done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
         if not done.returncode:
             for kind, value in json.loads(done.stdout.splitlines()[-1]).items():
-                found.setdefault(kind, {})[name] = value
-    return found
+                by_kind.setdefault(kind, {})[name] = value
+    return by_kind
 
 
 def main() -> None:

@@ -175,13 +175,17 @@ def _choice(shipped: dict[str, Any]) -> list[str]:
     ]
 
 
-def _dicom(kind: str, one: dict[str, Any]) -> str:
-    if "problem" in one:
-        return f"| {kind} | refused: {one['problem']} | | | |"
-    own, best, ratio = one["milliseconds"]["this project"], one["milliseconds"][one["best"]], one["ratio"]
+def _dicom(kind: str, measured: dict[str, Any]) -> str:
+    if "problem" in measured:
+        return f"| {kind} | refused: {measured['problem']} | | | |"
+    ours, best, ratio = (
+        measured["milliseconds"]["this project"],
+        measured["milliseconds"][measured["best"]],
+        measured["ratio"],
+    )
     return (
-        f"| {kind} | {own['median']:.1f} | {best['median']:.1f} ({one['best']}) | {ratio['value']:.2f} "
-        f"({ratio['low']:.2f} to {ratio['high']:.2f}) | {one['ratio_to_values_alone']['value']:.2f} |"
+        f"| {kind} | {ours['median']:.1f} | {best['median']:.1f} ({measured['best']}) | {ratio['value']:.2f} "
+        f"({ratio['low']:.2f} to {ratio['high']:.2f}) | {measured['ratio_to_values_alone']['value']:.2f} |"
     )
 
 
@@ -200,6 +204,6 @@ def _alt(measured: dict[str, Any]) -> str:
 
 def _special(peaks: dict[str, dict[str, float]]) -> str:
     """Whether the processor multiplies small numbers in units of their own, as the measured peaks tell."""
-    times = {kind: max(one.values()) / max(peaks["float32"].values()) for kind, one in peaks.items()}
+    times = {kind: max(by_library.values()) / max(peaks["float32"].values()) for kind, by_library in peaks.items()}
     words = [f"{value:.0f} times the float32 speed in {kind}" for kind, value in times.items() if kind != "float32"]
     return " and ".join(words) if words else "no measured speed but float32's"

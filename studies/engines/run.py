@@ -143,21 +143,21 @@ def _archive(rows: dict[str, dict[str, Any]], places: compare.Places, count: int
 def _dicom(rounds: int) -> dict[str, Any]:
     command_line = [sys.executable, "-m", "studies.engines.files", str(rounds)]
     done = subprocess.run(command_line, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def _limits(rows: dict[str, dict[str, Any]], gflop: float) -> dict[str, Any]:
     """What the cores do at most, and what share of it each bare forward pass reaches in its precision."""
     peaks = limits.peaks()
-    found: dict[str, Any] = {"gflop_a_picture": round(gflop, 3), "peaks_gops": peaks, "reached": {}}
+    result: dict[str, Any] = {"gflop_a_picture": round(gflop, 3), "peaks_gops": peaks, "reached": {}}
     for way in ways.WAYS:
         kind = "int8" if "int8" in way.name or way.file == "bundle" else "bfloat16" if "bf" in way.name else "float32"
         row, peak = rows[way.name], max(peaks.get(kind, {}).values(), default=0)
         if "ms" in row and peak and way.heatmap != ways.GRADIENT:
             reached = gflop / row["ms"]["median"] * 1000
-            found["reached"][way.name] = {"gops": round(reached, 1), "of": kind, "share": round(reached / peak, 3)}
-    return found
+            result["reached"][way.name] = {"gops": round(reached, 1), "of": kind, "share": round(reached / peak, 3)}
+    return result
 
 
 if __name__ == "__main__":

@@ -41,19 +41,19 @@ def judge(result: Row, seconds: dict[str, list[float]], archive: Row, first: lis
         What was promised -> {"limit", "found", "met"}.
     """
     rows, auc = result["rows"], result["reference_auc"]
-    found: Row = {}
+    promised: Row = {}
 
     def add(name: str, limit: str, value: float, met: bool, note: str = "") -> None:
-        found[name] = {"limit": limit, "found": value, "met": bool(met), **({"note": note} if note else {})}
+        promised[name] = {"limit": limit, "found": value, "met": bool(met), **({"note": note} if note else {})}
 
-    own = seconds[ways.READER]
+    ours = seconds[ways.READER]
     for kept, words in ((False, "any engine"), (True, "those that keep AUC and heatmaps")):
         name = quickest(rows, auc, kept=kept)
-        to_bare = machine.ratio(own, seconds[name])
+        to_bare = machine.ratio(ours, seconds[name])
         title = f"score and heatmap / fastest bare forward pass of {words}"
         add(title, "at most 1.05", to_bare["value"], to_bare["value"] <= 1.05, f"{name}, {_interval(to_bare)}")
     if ways.VIS in seconds:
-        to_vis = machine.ratio(seconds[ways.VIS], own)
+        to_vis = machine.ratio(seconds[ways.VIS], ours)
         add(f"{ways.VIS} / this project", "at least 40", to_vis["value"], to_vis["value"] >= 40, _interval(to_vis))
     for which, words in (("bare", "fastest bare engine"), ("same", "LiteRT bare on the same file")):
         share = round(archive["reader"]["pictures_a_second"] / archive[which]["pictures_a_second"], 3)
@@ -65,19 +65,19 @@ def judge(result: Row, seconds: dict[str, list[float]], archive: Row, first: lis
     add("rank correlation of its heatmaps with float32", f"above {RANK_KEPT}", rank, rank > RANK_KEPT)
     median = round(sorted(first)[len(first) // 2], 3)
     add("first reading of the command line, seconds from process start", "under 1.0", median, median < 1.0)
-    for kind, one in dicom.items():
-        if "problem" in one:
-            found[f"DICOM to the windowed picture / pydicom, {kind}"] = {
+    for kind, measured in dicom.items():
+        if "problem" in measured:
+            promised[f"DICOM to the windowed picture / pydicom, {kind}"] = {
                 "limit": "at most 1.00",
                 "found": "refused",
                 "met": False,
-                "note": one["problem"].rstrip("."),
+                "note": measured["problem"].rstrip("."),
             }
             continue
-        value = one["ratio"]["value"]
-        note = f"{one['best']}, {_interval(one['ratio'])}"
+        value = measured["ratio"]["value"]
+        note = f"{measured['best']}, {_interval(measured['ratio'])}"
         add(f"DICOM to the windowed picture / pydicom, {kind}", "at most 1.00", value, value <= 1, note)
-    return found
+    return promised
 
 
 def _interval(ratio: dict[str, float]) -> str:

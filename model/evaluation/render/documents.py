@@ -116,11 +116,11 @@ def _file_format(part: Part) -> Claim | None:
     rows = codec_rows(part)
     if not rows:
         return None
-    told = []
+    changed = []
     for title in part["bundles"]:
         shares = [f"{_share(row)} ({row['form']})" for row in pick(rows, bundle=title)]
-        told.append(f"{', '.join(shares)} of the decisions of {title}")
-    sentence = f"Saving the same radiographs in another form changes {'; '.join(told)} ({rows[0]['set']})."
+        changed.append(f"{', '.join(shares)} of the decisions of {title}")
+    sentence = f"Saving the same radiographs in another form changes {'; '.join(changed)} ({rows[0]['set']})."
     alt = "; ".join(f"{row['bundle']}, {row['set']}, {row['form']}: {_share(row)}" for row in rows)
     return Claim("The file format", sentence, "codec.svg", f"Decisions changed by the form of the file: {alt}")
 
@@ -167,13 +167,13 @@ def _heatmap(part: Part) -> Claim | None:
     maps = pick(rows, map=heatmaps.MAP)
     if not maps:
         return None
-    told = [
+    shares = [
         f"{_share(row)} in {row['source']}, where a flat map has {_share(flat)}"
         for row in maps
         for flat in pick(rows, map="a flat map", set=row["set"])
     ]
     alt = "; ".join(f"{row['map']}, {row['set']}: {_share(row)}" for row in rows)
-    sentence = f"Of the heatmap for COVID-19, this much lies inside the lungs: {'; '.join(told)}."
+    sentence = f"Of the heatmap for COVID-19, this much lies inside the lungs: {'; '.join(shares)}."
     return Claim("The heatmap and the lungs", sentence, "lungs.svg", f"Share inside the lungs: {alt}")
 
 

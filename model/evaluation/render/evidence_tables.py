@@ -79,9 +79,9 @@ def _per_source(part: Part) -> list[str]:
     points = [row for row in figures if "point" in row]
     classes = part["confusion"][0]["classes"] if part["confusion"] else []
     matrix = [
-        (one["set"], named(name), *counts, sum(counts))
-        for one in part["confusion"]
-        for name, counts in zip(one["classes"], one["counts"], strict=True)
+        (matrix_of_set["set"], named(name), *counts, sum(counts))
+        for matrix_of_set in part["confusion"]
+        for name, counts in zip(matrix_of_set["classes"], matrix_of_set["counts"], strict=True)
         if sum(counts)
     ]
     compared = part["card"]

@@ -138,8 +138,8 @@ def _details(card: Card) -> str:
 
 def _pictures(evidence: Part) -> str:
     rows = [
-        (one["set"], *(one["labels"].get(name, 0) for name in evidence["bundle"]["classes"]), one["patients"], one["n"])
-        for one in evidence["pictures"]
+        (row["set"], *(row["labels"].get(name, 0) for name in evidence["bundle"]["classes"]), row["patients"], row["n"])
+        for row in evidence["pictures"]
     ]
     head = ("Pictures", *(named(name) for name in evidence["bundle"]["classes"]), "patients", "n")
     return table(head, rows)
