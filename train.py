@@ -106,6 +106,7 @@ def _add_fit(commands: Any) -> None:
     )
     fit.add_argument("--resume", action="store_true", help=f"go on from the last checkpoint; may change {changeable}")
     fit.add_argument("--check", action="store_true", help="check the data, print the report, and stop")
+    fit.add_argument("--write", type=Path, help="with --check: write what was found as a manifest into this CSV")
     fit.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run's folder")
     fit.add_argument("--no-export", action="store_true", help="train only")
     fit.add_argument("--devices", default="1", help="all, or a number of GPUs (docs/training.md); default: 1")
@@ -156,11 +157,13 @@ def _plan_and_settings(options: argparse.Namespace) -> tuple[Plan, Settings]:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from model.training import config, dataset
+    from model.training import config, dataset, manifest
 
     plan, settings = _plan_and_settings(options)
     if options.check:
         print(dataset.load(plan, settings, options.run).summary())
+        if options.write and options.data:
+            manifest.write_manifest(options.write, manifest.find_records(options.data).records)
         return
     from model.training import distributed, fit
 

@@ -11,7 +11,7 @@ from scipy.special import log_softmax, logit, softmax
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 RESAMPLES = 1000
-# What a form that computes in 8 bits throughout may lose: AUC at most, and of the heatmaps' mean rank correlation.
+# What full-integer quantisation may cost: AUC at most, and the mean rank correlation of the heatmaps at least.
 AUC_LOST, RANK_KEPT = 0.002, 0.98
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
@@ -39,7 +39,7 @@ def auc(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
 
 
 def keeps(auc_lost: float, rank: float) -> bool:
-    """Whether a form with that loss of AUC and that mean rank correlation of its heatmaps may be shipped."""
+    """Whether a quantisation scheme with this loss of AUC and this rank correlation of the heatmaps may be exported."""
     return auc_lost <= AUC_LOST and rank > RANK_KEPT
 
 
@@ -47,10 +47,10 @@ def share_at_or_above(threshold: float, *, among: bool) -> Metric:
     """Sensitivity (`among=True`) or specificity (`among=False`) of the rule score >= threshold."""
 
     def metric(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-        own = truth == among
+        rows = truth == among
         right = (score >= threshold) == among
-        total = weight[own].sum()
-        return float((weight[own] * right[own]).sum() / total) if total else float("nan")
+        total = weight[rows].sum()
+        return float((weight[rows] * right[rows]).sum() / total) if total else float("nan")
 
     return metric
 
@@ -209,25 +209,19 @@ def brier(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
     return float(np.average((score - truth) ** 2, weights=weight))
 
 
-def calibration_error(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    """Expected calibration error over ten bins of equal width (Guo et al. 2017)."""
-    rows = reliability(truth, score, weight)
-    return float(sum(row["share"] * abs(row["observed"] - row["score"]) for row in rows))
-
-
 def reliability(truth: np.ndarray, score: np.ndarray, weight: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
     """The points of a reliability diagram: per occupied bin the mean score, the observed share and its weight."""
     place = np.minimum((score * bins).astype(int), bins - 1)
     rows = []
     for number in range(bins):
-        own = (place == number) & (weight > 0)
-        if own.any():
+        members = (place == number) & (weight > 0)
+        if members.any():
             rows.append(
                 {
-                    "score": float(np.average(score[own], weights=weight[own])),
-                    "observed": float(np.average(truth[own], weights=weight[own])),
-                    "share": float(weight[own].sum() / weight.sum()),
-                    "n": int(own.sum()),
+                    "score": float(np.average(score[members], weights=weight[members])),
+                    "observed": float(np.average(truth[members], weights=weight[members])),
+                    "share": float(weight[members].sum() / weight.sum()),
+                    "n": int(members.sum()),
                 }
             )
     return rows

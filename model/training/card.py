@@ -78,14 +78,14 @@ def describe(data: Dataset, settings: Settings, run: Path, model: keras.Model, v
 def _sources(data: Dataset) -> list[dict]:
     rows = []
     for source in sorted({r.source for r in data.records}):
-        own = [r for r in data.records if r.source == source]
+        members = [r for r in data.records if r.source == source]
         rows.append(
             {
                 "source": source,
-                "licence": _licences(own),
-                "role": _role(own[0]),
-                "pictures": dict(Counter(r.label or "unlabelled" for r in own if r.split != "unused")),
-                "split": dict(Counter(r.split for r in own)),
+                "licence": _licences(members),
+                "role": _role(members[0]),
+                "pictures": dict(Counter(r.label or "unlabelled" for r in members if r.split != "unused")),
+                "split": dict(Counter(r.split for r in members)),
             }
         )
     return rows

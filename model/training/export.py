@@ -211,9 +211,16 @@ def _parent(out: Path) -> Path:
 
 
 def swap(staged: Path, out: Path) -> None:
-    """Put a whole bundle where an older one may be; on the same file system, so that nothing is ever half-written."""
+    """Put a complete bundle in the place of an older one.
+
+    Args:
+        staged: the new folder, on the same file system, so that a rename is enough.
+        out: where it goes. An older bundle there is `out`.old in between; one that a kill left behind is removed.
+    """
     old = out.with_name(out.name + ".old")
     if out.exists():
+        if old.exists():
+            shutil.rmtree(old)
         out.rename(old)
     staged.rename(out)
     shutil.rmtree(old, ignore_errors=True)

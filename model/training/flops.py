@@ -1,4 +1,4 @@
-"""Floating-point operations: of a network's training step, counted in its graph, and the most that a device does."""
+"""Floating-point operations: of a training step, counted in its graph, and the peak of a device."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-# Sides of the matrices that a device is tried with: large enough to fill it, small enough for its memory.
+# Sides of the matrices: large enough to use the whole device, small enough for its memory.
 SIDES = {"CPU": (1024, 2048), "GPU": (4096, 8192)}
-# Which input or output of an operation holds the convolution's result and its kernel.
+# The input or output of an operation that is the convolution's result, and the shape of its kernel.
 CONVOLUTIONS = {
     "Conv2D": (lambda op: op.outputs[0], lambda op: op.inputs[1].shape),
     "Conv2DBackpropInput": (lambda op: op.inputs[2], lambda op: op.inputs[1].shape),
@@ -20,10 +20,10 @@ CONVOLUTIONS = {
 
 
 def count(model: keras.Model, size: int) -> dict[str, int]:
-    """Count the operations for one picture, forward and for learning.
+    """Count the operations for one image, forward and backward.
 
-    Every convolution and matrix product of the traced forward pass and gradient counts two (multiply and add) for each
-    product that its shapes ask for. Frozen stages count forward alone, as they are run.
+    Every convolution and matrix product of the traced forward pass and gradient counts two operations (multiply and
+    add) per product of its shapes. Frozen stages count forward alone.
     BatchNorm, ReLU, pooling, loss, the optimiser and the augmentation are left out: less than 2 % of the network's.
 
     Args:
@@ -48,21 +48,21 @@ def count(model: keras.Model, size: int) -> dict[str, int]:
 
 
 def _needed(outputs: Sequence[tf.Tensor]) -> set[tf.Operation]:
-    """The operations that some outputs need: the others stand in the graph, but TensorFlow does not run them."""
-    found: set[tf.Operation] = set()
+    """The operations that outputs depend on: TensorFlow does not run the others in the graph."""
+    needed: set[tf.Operation] = set()
     waiting = [output.op for output in outputs]
     while waiting:
         op = waiting.pop()
-        if op not in found:
-            found.add(op)
+        if op not in needed:
+            needed.add(op)
             waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
-    return found
+    return needed
 
 
 def _operations(op: tf.Operation) -> int:
     if op.type in CONVOLUTIONS:
         result, kernel = CONVOLUTIONS[op.type]
-        # Of the kernel's four sizes the last one, the result's channels, is in the result's shape already.
+        # The kernel's last size, the number of channels of the result, is in the result's shape already.
         return 2 * math.prod(result(op).shape) * math.prod(kernel(op)[:3])
     if op.type == "MatMul":
         inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
@@ -71,7 +71,7 @@ def _operations(op: tf.Operation) -> int:
 
 
 def measure_peak(dtype: str, rounds: int = 5) -> float:
-    """The most operations a second that this device does: the best of some products of large square matrices.
+    """The peak rate of this device: the best of some products of large square matrices.
 
     Args:
         dtype: "float32", "bfloat16" or "float16".

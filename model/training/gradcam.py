@@ -1,4 +1,4 @@
-"""Reference Grad-CAM by gradients, which the shipped class maps are held against."""
+"""Reference Grad-CAM by gradients, with which the exported class maps are compared."""
 
 from __future__ import annotations
 

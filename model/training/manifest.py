@@ -174,6 +174,15 @@ def _merge_spellings(listing: Listing) -> Listing:
     return replace(listing, records=records, notes=(*listing.notes, *notes))
 
 
+def write_manifest(path: Path, records: Iterable[Record]) -> None:
+    """Write records, as `find_records` lists them, as a manifest that it reads again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "label", "source", "group", "licence", "finding", "split"])
+        table.writerows([r.path.resolve(), r.label, r.source, r.group, r.licence, r.finding, r.split] for r in records)
+
+
 def default_hold_out(records: Sequence[Record]) -> tuple[str, ...]:
     """The project's external sources, unless nothing else is there: a folder that has such a name is trained on."""
     sources = {r.source for r in records if r.label not in NOT_A_CLASS}

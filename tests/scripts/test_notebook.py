@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import zipfile
@@ -99,13 +100,14 @@ def test_it_trains_measures_reads_and_packs(drawings: Path, tmp_path: Path) -> N
         "DATA": str(drawings), "RUN": str(tmp_path / "run"), "EPOCHS": 1, "OPTIONS": OPTIONS, "PYTHON": sys.executable,
     }  # fmt: skip
     printed = run(settings)
-    for said in ("normal: 42 pictures, 3 kept apart", "other: 21 pictures", "Operating points:", "covid19    called"):
-        assert said in printed
-    rows = (tmp_path / "run" / "manifest.csv").read_text(encoding="utf-8").splitlines()
-    groups = [row.rsplit(",", 1)[1] for row in rows[1:]]
+    for text in ("normal: 42 images, 3 kept apart", "other: 21 images", "Operating points:", "covid19    called"):
+        assert text in printed
+    with (tmp_path / "run" / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    groups = [row["group"] for row in rows]
     assert len(groups) == 84 and len({group for group in groups if group.startswith("normal")}) == 21
     readings = [json.loads(line) for line in (tmp_path / "run" / "trial" / "readings.jsonl").read_text().splitlines()]
-    assert len(readings) == 9 and not {record["path"] for record in readings} & {row.split(",")[0] for row in rows}
+    assert len(readings) == 9 and not {record["path"] for record in readings} & {row["path"] for row in rows}
     with zipfile.ZipFile(tmp_path / "run" / "bundle.zip") as packed:
         assert {"card.json", "model.tflite"} <= set(packed.namelist())
         card = json.loads(packed.read("card.json"))
@@ -117,4 +119,5 @@ def test_a_folder_without_classes_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CellExecutionError) as ended:
         run({"DATA": str(tmp_path / "pictures"), "RUN": str(tmp_path / "run"), "PYTHON": sys.executable})
     # Jupyter shows a SystemExit by its message.
-    assert ended.value.ename == "SystemExit" and "at least two classes" in ended.value.evalue
+    assert ended.value.ename == "SystemExit" and "ended with code 1: see above" in ended.value.evalue
+    assert "has no images in sub-folders" in str(ended.value)

@@ -84,16 +84,17 @@ def test_confidence_of_two_classes_is_the_distance_to_the_threshold() -> None:
     assert confidence == pytest.approx([np.log(4), np.log(7 / 3)])
 
 
-def test_calibration_error_of_a_score_that_means_what_it_says_is_small() -> None:
+def test_reliability_diagram_of_a_calibrated_score_is_the_diagonal() -> None:
     rng = np.random.default_rng(4)
     score = rng.random(20000)
     truth = rng.random(20000) < score
     one = np.ones(20000)
-    assert calibration.calibration_error(truth, score, one) < 0.02
-    # Squaring the scores makes them understate: at s = 1/2 by 1/4.
-    assert calibration.calibration_error(truth, score**2, one) > 0.12
+    rows = calibration.reliability(truth, score, one)
+    assert all(row["observed"] == pytest.approx(row["score"], abs=0.04) for row in rows)
+    # Squared scores are too low: at s = 1/2 by 1/4.
+    assert max(row["observed"] - row["score"] for row in calibration.reliability(truth, score**2, one)) > 0.2
     assert calibration.brier(truth, score, one) == pytest.approx(1 / 6, abs=0.01)
-    assert sum(row["n"] for row in calibration.reliability(truth, score, one)) == 20000
+    assert sum(row["n"] for row in rows) == 20000
 
 
 def test_risk_falls_with_coverage_when_confidence_means_something() -> None:

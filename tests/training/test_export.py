@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.reading import bundle as shipped
-from model.training import gradcam, network
+from model.training import export, gradcam, network
 from model.training.config import TrainingError
 from model.training.quantize import choose
 
@@ -89,6 +89,16 @@ def test_bundle_holds_what_its_card_says(small_bundle: Path) -> None:
     # The drawn classes are easy: a network that has learned at all tells them apart.
     assert min(f["value"] for f in aucs) > 0.8
     assert not list(small_bundle.parent.glob("*.old")) and not list(small_bundle.parent.glob("tmp*"))
+
+
+@pytest.mark.parametrize("left", [("bundle", "bundle.old"), ("bundle.old",), ("bundle",), ()])
+def test_bundle_is_swapped_whatever_a_kill_left(left: tuple[str, ...], tmp_path: Path) -> None:
+    for name in (*left, "staged"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "card.json").write_text(name, encoding="utf-8")
+    export.swap(tmp_path / "staged", tmp_path / "bundle")
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert (tmp_path / "bundle" / "card.json").read_text(encoding="utf-8") == "staged"
 
 
 def test_bundle_loads_and_maps_add_up(small_bundle: Path) -> None:

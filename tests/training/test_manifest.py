@@ -248,6 +248,13 @@ def test_sources_of_the_project_stay_external_where_there_are_others() -> None:
     assert manifest.default_hold_out(records[1:]) == ()
 
 
+def test_written_manifest_lists_the_same_records(tmp_path: Path) -> None:
+    put(tmp_path / "data", "train/A/1.png", "train/B, C/2.png", "val/A/3.png", "val/B, C/4.png")
+    listing = manifest.find_records(tmp_path / "data")
+    manifest.write_manifest(tmp_path / "list" / "manifest.csv", listing.records)
+    assert manifest.find_records(tmp_path / "list" / "manifest.csv").records == listing.records
+
+
 def check(data: Path) -> dataset.Dataset:
     return dataset.check(manifest.select(manifest.find_records(data).records), size=64, seed=1)
 
