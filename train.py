@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--bundle", type=Path, help="the bundle (default: RUN/bundle)")
     add.add_argument("--keep-lungs", action="store_true", help="keep the lung network that the bundle has")
     add.add_argument("--keep-mirror", action="store_true", help="keep its network that detects mirrored radiographs")
+    lungs = commands.add_parser("lungs", help="train a lung network for a copy of a bundle, taught by the one it has")
+    lungs.set_defaults(command=_lungs, again="run the same command again")
+    lungs.add_argument("run", type=Path, help="folder of a run, whose data and split are used")
+    lungs.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help=f"default: {DEFAULT_BUNDLE}")
+    lungs.add_argument("--out", type=Path, required=True, help="folder of the copy")
     evaluate = commands.add_parser("evaluate", help="measure a bundle: docs/evidence.md, MODEL_CARD.md and their JSON")
     evaluate.set_defaults(command=_evaluate, again="run the same command again to go on")
     evaluate.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help=f"default: {DEFAULT_BUNDLE}")
@@ -197,6 +202,14 @@ def _add_auxiliary(options: argparse.Namespace) -> None:
 
     train = {"train_lungs": not options.keep_lungs, "train_mirror": not options.keep_mirror}
     add_auxiliary(options.run, options.bundle or options.run / "bundle", **train)
+
+
+def _lungs(options: argparse.Namespace) -> None:
+    from model.training import config
+    from model.training.auxiliary.add_auxiliary import replace_lungs
+
+    plan, _ = config.read(options.run)
+    print(replace_lungs(Path(plan.data), options.run, options.bundle, options.out))
 
 
 def _evaluate(options: argparse.Namespace) -> None:

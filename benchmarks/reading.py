@@ -40,7 +40,7 @@ def main() -> None:
 
     reader = Reader(bundles.load(options.bundle, threads=THREADS))
     radiograph = decode(images.sample())
-    image = radiograph.to_input(reader.bundle.card.size)
+    image = reader.bundle.look(radiograph).image
     gradients, compared = _gradients(options.weights, reader, radiograph, image)
     cheap: dict[str, Callable[[], object]] = {
         "bare": _bare(options.bundle, image),
@@ -141,7 +141,7 @@ def _gradients(
 
     if weights is None:
         return {"tf-keras-vis": by_library, "GradientTape": by_tape}, {"compared": False}
-    ours = np.maximum(reader.read(radiograph).maps[..., chosen], 0)
+    ours = np.maximum(reader.read(radiograph).cells[..., chosen], 0)
     theirs = cv2.resize(by_library()[0], ours.shape[::-1], interpolation=cv2.INTER_AREA)
     tape = by_tape()[0, ..., chosen]
     return {"tf-keras-vis": by_library, "GradientTape": by_tape}, {

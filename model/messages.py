@@ -156,6 +156,10 @@ class Code(Enum):
     UNLIKE_TRAINING = "The picture is unlike those that the network was trained on: trust this reading less."
     MIRRORED = "The heart seems to lie on the other side: the picture may be mirrored. Compare its side marker."
     NO_LUNGS = "No lungs were found in the picture."
+    WHOLE_PICTURE = (
+        "No box around two lungs was found, so the whole picture was read, for which the network was not made: trust "
+        "this reading less."
+    )
     LUNGS_CROPPED = "The lungs reach over the picture's border: part of them may be missing."
     TILTED = "The patient is tilted by about {degrees} degrees: trust this reading less."
 

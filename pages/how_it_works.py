@@ -58,7 +58,7 @@ def heatmap() -> None:
         format_func=labels.class_name,
         key="hand_class",
     )
-    class_map = reading.maps[:, :, reading.classes.index(chosen)]
+    class_map = reading.cells[:, :, reading.classes.index(chosen)]
     height, width = class_map.shape
     total, logit = float(class_map.sum()), reading.logits[chosen]
     name = labels.class_name(chosen)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from model.evaluation.render import studies
+from model.reading import bundle as bundles
 from model.training import config, dataset, network
 from model.training.export import read_pictures
 
@@ -71,12 +72,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     plan, settings = config.read(options.run)
     data = dataset.load(plan, settings, options.run)
-    model = network.build(settings.arch, len(data.classes), settings.image_size, harmonise=settings.harmonise)
-    model.load_weights(options.run / network.WHOLE_SUFFIX)
+    model = network.load(settings, len(data.classes), options.run / network.WHOLE_SUFFIX)
     network.centre_head(model)
     positive = len(data.classes) - 1
     chosen = data.indices("test", label=data.classes[positive])[:PICTURES]
-    rows = measure(model, read_pictures(data, chosen, settings.image_size), positive)
+    rows = measure(
+        model, read_pictures(data, chosen, settings.framing, bundles.load(settings.lungs or None).segmenter), positive
+    )
     last = rows[-1]["correlation"]
     verdict = f"With all layers randomised the mean correlation is {last:.2f}: the check "
     verdict += "passes." if abs(last) < PASSES_BELOW else "does not pass."

@@ -189,13 +189,13 @@ def decay() -> None:
 
 @st.fragment
 def coarseness() -> None:
-    """Why a map of 7x7 cells cannot outline a lesion, with a drawn spot and a map that makes no mistake."""
-    st.header(tr("Why a 7×7 map cannot outline a lesion"))
+    """Why a coarse map cannot outline a lesion, with a drawn spot and a map that makes no mistake."""
+    st.header(tr("Why a coarse map cannot outline a lesion"))
     item = page.current()
     if item is None:
         st.caption(tr("Needs an image: use the sample radiograph above, or read one on the page *Read*."))
         return
-    cells, size = item.reading.maps.shape[0], item.seen.shape[0]
+    cells, size = item.reading.cells.shape[0], item.seen.shape[0]
     st.markdown(
         tr(
             "Imagine a round spot (orange, drawn, no finding) and a network that makes no mistake: each of its "

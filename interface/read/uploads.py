@@ -14,6 +14,7 @@ from interface.core.limits import ARCHIVE_LIMITS, read_guarded
 from interface.core.session import MOST_ITEMS, Item, Read, Refused, Shelf
 from model.files import zip
 from model.messages import Code, Message
+from model.reading.framing import frame
 from model.reading.input_check import MENDING
 from model.reading.radiograph import Radiograph
 from model.reading.reader import REFUSED, Reader, Reading
@@ -111,7 +112,7 @@ def read_radiograph(name: str, radiograph: Radiograph, reader: Reader) -> Item:
 def _item(name: str, reading: Reading, radiograph: Radiograph | None, reader: Reader) -> Item:
     if radiograph is None or reading.decision == REFUSED:
         return Refused(name, reading.reasons[0], _mend(radiograph, reading.kind) if radiograph else None)
-    seen = radiograph.to_input(reader.bundle.card.size)[0, :, :, 0]
+    seen = frame(radiograph.preview, reading.box, reader.bundle.card.framing)[0, :, :, 0]
     picture = for_display(radiograph.pixels)
     return Read(name, picture, to_grey(seen), reading, radiograph.spacing_at(picture.shape[1]))
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from model.evaluation import masks as lung_masks
 from model.evaluation.metrics import Rows, mean_row
 from model.evaluation.study import PictureSet, Study, sample
+from model.reading.framing import place
 from model.reading.heatmap import evidence
 
 SAMPLE = 50
@@ -44,24 +45,34 @@ def _inside_lungs(study: Study) -> Rows:
     rows: Rows = []
     for chosen in study.sets("external", "test"):
         known = lung_masks.masks_of(study, chosen, size)
-        maps = study.read(chosen).maps[..., study.positive]
-        strengths = {i: strength for i in known if (strength := evidence(maps[i])) is not None}
-        kept = np.array(sorted(strengths), int)
+        if not known:
+            continue
+        framing, positive = study.bundle.card.framing, study.positive
+        boxes = study.boxes(study.pixels(chosen))
+        maps = study.read(chosen).maps
+        strengths = {i: evidence(place(maps[i], boxes[i], framing)[..., positive]) for i in known}
+        kept = np.array([i for i in sorted(strengths) if strengths[i] is not None], int)
         if not len(kept):
             continue
         part = chosen.part(kept)
-        masks = study.frame_masks([known[i] for i in kept], study.boxes(study.pixels(part)))
-        inside, flat, centre = [], [], []
-        for i, mask in zip(kept, masks, strict=True):
-            # Enlarged as the app shows it.
-            shown = np.clip(cv2.resize(strengths[i], (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
+        inside, flat, boxed, centre = [], [], [], []
+        for i in kept:
+            mask, strength = known[i], strengths[i]
+            # Enlarged as the app shows it, over the whole radiograph.
+            shown = np.clip(cv2.resize(np.asarray(strength), (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
             inside.append(float(shown[mask].sum() / shown.sum()))
             flat.append(float(mask.mean()))
+            box = boxes[i]
+            seen = (
+                mask if box is None or framing.margin is None else mask[box.widened(framing.margin).slices(size, size)]
+            )
+            boxed.append(float(seen.mean()))
             centre.append(float(blob[mask].sum() / blob.sum()))
         name = study.bundle.card.positive
         values = {
             MAP: ("share inside the lungs", inside),
             "a flat map": ("share inside the lungs", flat),
+            "a flat map of what the network sees": ("share inside the lungs", boxed),
             CENTRE: ("share inside the lungs", centre),
             "the heatmap above a flat map": ("difference", np.subtract(inside, flat).tolist()),
         }

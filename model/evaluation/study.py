@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import cv2
@@ -15,9 +15,10 @@ from model.errors import ReaderError
 from model.evaluation.passes import Outputs, Passes
 from model.reading import bundle as bundles
 from model.reading.card import Card, Source
-from model.reading.radiograph import decode, to_input
+from model.reading.framing import Box, frame, lungs_box
+from model.reading.radiograph import Radiograph, decode
 from model.training import calibration, dataset
-from model.training.dataset import DECODE_SCALE
+from model.training.config import Settings
 from model.training.manifest import Record, describe_set, find_records, select
 from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
 
@@ -134,29 +135,43 @@ class Study:
         """The decoded radiographs, (H, W) float32 grey from 0 to 255 each."""
         return [decode(self.data.records[i].path.read_bytes()).pixels for i in chosen.indices]
 
+    def decode(self, record: Record) -> NDArray[np.float32]:
+        """One decoded radiograph, (H, W) float32 grey from 0 to 255."""
+        return decode(record.path.read_bytes()).pixels
+
     def inputs(self, chosen: PictureSet) -> np.ndarray:
         """The radiographs as the network takes them, (n, S, S, 1) float32."""
         return self.frame(self.pixels(chosen))
 
-    def boxes(self, radiographs: Sequence[NDArray[np.float32]]) -> list[None]:
-        """The part of each radiograph that the network looks at; None for the whole of it."""
-        return [None] * len(radiographs)
+    def boxes(self, radiographs: Sequence[NDArray[np.float32]]) -> list[Box | None]:
+        """The lungs' box in each radiograph; None where the network looks at the whole of it."""
+        framing, segmenter = self.bundle.card.framing, self.bundle.segmenter
+        if framing.margin is None or segmenter is None:
+            return [None] * len(radiographs)
+        return [lungs_box(segmenter.find(Radiograph(pixels, "", "")).mask) for pixels in radiographs]
 
     def frame(
-        self, radiographs: Sequence[NDArray[np.float32]], boxes: Sequence[None] | None = None
+        self, radiographs: Sequence[NDArray[np.float32]], boxes: Sequence[Box | None] | None = None
     ) -> NDArray[np.float32]:
         """What the network looks at.
 
         Args:
             radiographs: (H, W) float32 grey, 0 to 255.
-            boxes: the part of each, such as that of the untouched radiograph; found in each where none are given.
+            boxes: the lungs' box of each, such as that of the untouched radiograph; found in each where none are given.
 
         Returns:
             (n, S, S, 1) float32.
         """
-        return np.concatenate([to_input(pixels, self.bundle.card.size) for pixels in radiographs])
+        boxes = self.boxes(radiographs) if boxes is None else boxes
+        framing = self.bundle.card.framing
+        return np.concatenate(
+            [
+                frame(Radiograph(pixels, "", "").preview, box, framing)
+                for pixels, box in zip(radiographs, boxes, strict=True)
+            ]
+        )
 
-    def frame_masks(self, masks: Sequence[NDArray[np.bool_]], boxes: Sequence[None]) -> NDArray[np.bool_]:
+    def frame_masks(self, masks: Sequence[NDArray[np.bool_]], boxes: Sequence[Box | None]) -> NDArray[np.bool_]:
         """Masks of whole radiographs, (h, w) bool each, as masks of what the network looks at: (n, S, S) bool."""
         return self.frame([np.where(mask, np.float32(255), np.float32(0)) for mask in masks], boxes)[..., 0] > 127
 
@@ -249,7 +264,7 @@ def load(
             hold_out=sorted(set(splits) - learned),
             unlabelled=True,
         )
-        size = round(settings["image_size"] * DECODE_SCALE)
+        size = Settings(**{f.name: settings[f.name] for f in fields(Settings) if f.name in settings}).decoded_size
         data = dataset.check(chosen, size=size, seed=settings["seed"], cache=cache)
         if data.classes != classes:
             raise EvidenceError(

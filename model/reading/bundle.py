@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from model.errors import BundleError
 from model.reading import input_check
-from model.reading.card import Card, chosen, read_card, read_checked, read_model
-from model.reading.lungs import Segmenter
+from model.reading.card import Card, Framing, chosen, read_card, read_checked, read_model
+from model.reading.framing import Box, frame, lungs_box
+from model.reading.lungs import Lungs, Segmenter
 from model.reading.mirror import SideTeller
 from model.reading.network import Network
+from model.reading.radiograph import PREVIEW_FOR, Radiograph
 
 SCREENING_FILE, LUNGS_FILE, SIDE_FILE = "screening.npz", "lungs.tflite", "side.tflite"
 Part = TypeVar("Part")
@@ -35,6 +37,23 @@ class Outputs:
     logits: NDArray[np.float32]
     maps: NDArray[np.float32]
     features: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a network looks at in one radiograph.
+
+    Attributes:
+        image: (1, S, S, 1) float32 grey, 0-255.
+        box: of the lungs; None where the image is the whole picture.
+        lungs: where they are; None where they were not looked for.
+        cut: the network is one that looks at the lungs' box.
+    """
+
+    image: NDArray[np.float32]
+    box: Box | None
+    lungs: Lungs | None
+    cut: bool
 
 
 class Bundle:
@@ -71,8 +90,26 @@ class Bundle:
         sizes = (self._network.size, shapes["logits"][-1], shapes["maps"][-1])
         if sizes != (card.size, len(card.classes), len(card.classes)):
             raise BundleError(f"model.tflite has not the picture size or classes of {card.title}: export it again.")
+        if card.framing.margin is not None and segmenter is None:
+            raise BundleError(f"{card.title} looks at the lungs, but has no {LUNGS_FILE}: fetch or export it again.")
         # The first pass takes several times as long as the others; better now than in somebody's first reading.
         self.run(np.zeros((1, card.size, card.size, 1), np.float32))
+
+    def look(self, radiograph: Radiograph, *, find_lungs: bool = True) -> View:
+        """Cut out what the network looks at, as its training did.
+
+        Args:
+            radiograph: decoded.
+            find_lungs: look for lungs even if the network takes the whole picture.
+
+        Returns:
+            The network's input. It is the whole picture where the lungs were not found, or their box makes no sense.
+        """
+        return look(radiograph, self.card.framing, self.segmenter, find_lungs=find_lungs)
+
+    def check(self, radiograph: Radiograph, view: View, found: Outputs) -> input_check.Screening | None:
+        """What the input check makes of a picture; None for a bundle without one."""
+        return self.screener.screen(check_features(radiograph, view, found)) if self.screener else None
 
     def run(self, image: NDArray[np.float32]) -> Outputs:
         """One forward pass.
@@ -88,6 +125,41 @@ class Bundle:
         """
         outputs = self._network.run(image)
         return Outputs(*(outputs[name][0] for name in ("logits", "maps", "features")))
+
+
+def look(radiograph: Radiograph, framing: Framing, segmenter: Segmenter | None, *, find_lungs: bool = True) -> View:
+    """Cut out what a network looks at.
+
+    Args:
+        radiograph: decoded.
+        framing: of the network's input.
+        segmenter: finds the lungs; None where the bundle has no lung network.
+        find_lungs: look for lungs even if the network takes the whole picture.
+
+    Returns:
+        The network's input. It is the whole picture where the lungs were not found, or their box makes no sense.
+    """
+    wanted = find_lungs or framing.margin is not None
+    lungs = segmenter.find(radiograph) if wanted and segmenter else None
+    box = lungs_box(lungs.mask) if lungs is not None and framing.margin is not None else None
+    pixels = radiograph.preview if framing.detail <= PREVIEW_FOR else radiograph.pixels
+    return View(frame(pixels, box, framing), box, lungs, framing.margin is not None)
+
+
+def check_features(radiograph: Radiograph, view: View, found: Outputs) -> NDArray[np.float32]:
+    """What the input check judges by.
+
+    Args:
+        radiograph: decoded.
+        view: what the network looked at.
+        found: what it gave.
+
+    Returns:
+        The pooled features; where the network may see a part of the picture alone, what the whole of it looks like too.
+    """
+    if not view.cut or view.lungs is None:
+        return found.features
+    return np.concatenate([found.features, input_check.look_at_whole(radiograph.preview, view.lungs.mask)])
 
 
 def load(path: Path | str | None = None, threads: int = 2) -> Bundle:

@@ -6,12 +6,17 @@ import io
 import zipfile
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from model.messages import Code, Message
+from model.reading.radiograph import to_input
 
 FRONTAL = "frontal"
+# Of `look_at_whole`: cells a side of the lungs' grid, pixels a side of the thumbnail, its range in standard deviations
+# and the least of those in grey levels, for a blank picture.
+LUNG_GRID, THUMBNAIL, GREYS, LEAST_SPREAD = 12, 16, 2.5, 2.0
 # What a picture may be instead, and why it is refused then.
 WHAT = {
     "lateral": Code.LATERAL,
@@ -25,6 +30,32 @@ WHAT = {
 }
 # How to mend a picture of a kind: quarter turns counter-clockwise, and whether to invert the grey scale.
 MENDING = {"inverted": (0, True), "turned_left": (3, False), "turned_right": (1, False), "upside_down": (2, False)}
+
+
+def look_at_whole(pixels: NDArray[np.float32], lungs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What tells a picture apart beside the features of a network that sees the lungs' box alone.
+
+    Args:
+        pixels: (H, W) float32 grey, 0 to 255, of the whole picture.
+        lungs: (S, S) from 0 to 1, as the lung network finds them in it.
+
+    Returns:
+        (K,), never negative: the lungs on a coarse grid, how much of the picture they are and how sure the lung network
+        is, and a thumbnail of the picture in its own greys.
+    """
+    grid = cv2.resize(lungs, (LUNG_GRID, LUNG_GRID), interpolation=cv2.INTER_AREA).ravel()
+    inside = lungs > 0.5
+    count, _, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
+    areas = np.sort(stats[1:, cv2.CC_STAT_AREA])[::-1] / lungs.size if count > 1 else np.zeros(1)
+    sure = float(lungs[inside].mean()) if inside.any() else 0.0
+    edge = float(np.mean([inside[0].mean(), inside[-1].mean(), inside[:, 0].mean(), inside[:, -1].mean()]))
+    second = float(areas[1]) if len(areas) > 1 else 0.0
+    doubt = float((4 * lungs * (1 - lungs)).mean())
+    numbers = [float(areas[0]), second, float(areas[2:].sum()), sure, doubt, edge, min(count - 1, 12) / 12]
+    small = to_input(pixels, THUMBNAIL)[0, :, :, 0]
+    spread = max(float(small.std()), LEAST_SPREAD)
+    greys = np.clip((small - small.mean()) / spread, -GREYS, GREYS) + GREYS
+    return np.concatenate([grid, numbers, greys.ravel()]).astype(np.float32)
 
 
 @dataclass(frozen=True)

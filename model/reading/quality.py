@@ -39,6 +39,9 @@ class Note:
     lessens: bool = True
 
 
+WHOLE_PICTURE = Note(Message(Code.WHOLE_PICTURE))
+
+
 def notes(
     radiograph: Radiograph, seen: Screening | None = None, lungs: Lungs | None = None, mirrored: bool = False
 ) -> tuple[Note, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from model.reading import quality
 from model.reading.bundle import Bundle
 from model.reading.card import Card
 from model.reading.decision import decide, leading, log_odds, softmax
+from model.reading.framing import Box, place
 from model.reading.heatmap import evidence
 from model.reading.lungs import Lungs
 from model.reading.names import NORMAL, REFUSED, UNCERTAIN
@@ -44,7 +45,7 @@ class Reading:
         decision: a class, "uncertain" or "refused".
         scores: calibrated, 0 to 1, by class; they add up to 1.
         logits: by class, before calibration.
-        maps: (h, w, C) float32, what each part of the picture added to each logit.
+        maps: (h, w, C) float32, what each part of the whole picture added to each logit.
         classes: in the order of the maps.
         operating_point: name of the one that was applied.
         reasons: how the decision came about, then `notes` and `remarks`; why a file was refused.
@@ -57,6 +58,8 @@ class Reading:
         in_lungs: share of the evidence for the decided class that lies in them; None without lungs or evidence.
         remarks: of the decoder, on what it did to the picture.
         doubtful: a note on the quality makes the reading less certain.
+        box: of the lungs, where the network looked at them alone; None where it saw the whole picture.
+        cells: (h, w, C) float32, the network's own maps of what it looked at; `maps` are these in their place.
     """
 
     decision: str
@@ -75,6 +78,8 @@ class Reading:
     in_lungs: float | None = None
     remarks: tuple[Message, ...] = ()
     doubtful: bool = False
+    box: Box | None = None
+    cells: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
     def to_dict(self) -> dict[str, Any]:
         """The reading as JSON holds it, in English and without the maps."""
@@ -118,18 +123,21 @@ class Reader:
         start = time.perf_counter()
         card = self.bundle.card
         point = card.point(operating_point)
-        outputs = self.bundle.run(radiograph.to_input(card.size))
-        seen = self.bundle.screener.screen(outputs.features) if self.bundle.screener else None
+        view = self.bundle.look(radiograph, find_lungs=examine)
+        outputs = self.bundle.run(view.image)
+        seen = self.bundle.check(radiograph, view, outputs)
         if seen and seen.reason:
             return refused(seen.reason, card.title, radiograph.sha256, time.perf_counter() - start, seen.kind)
-        lungs = self.bundle.segmenter.find(radiograph) if examine and self.bundle.segmenter else None
+        lungs = view.lungs if examine else None
         mirrored = self.bundle.side.mirrored(radiograph) if examine and self.bundle.side else False
         notes = quality.notes(radiograph, seen, lungs, mirrored) if examine else ()
+        if view.cut and view.box is None:
+            notes = (*notes, quality.WHOLE_PICTURE)
         undecided = Reading(
             decision=UNCERTAIN,
             scores=scores_by_name(card, softmax(outputs.logits, card.temperature)),
             logits=scores_by_name(card, outputs.logits),
-            maps=outputs.maps,
+            maps=place(outputs.maps, view.box, card.framing),
             classes=card.classes,
             operating_point=point.name,
             reasons=(),
@@ -141,6 +149,8 @@ class Reader:
             lungs=lungs if lungs is not None and lungs.found else None,
             remarks=radiograph.notes,
             doubtful=any(note.lessens for note in notes),
+            box=view.box,
+            cells=outputs.maps,
         )
         return replace(redecide(undecided, card, point.name), seconds=time.perf_counter() - start)
 

@@ -19,7 +19,7 @@ from model.training import distributed, flops, network
 from model.training.background import SIDE
 from model.training.batches import Batches
 from model.training.config import Settings, TrainingError
-from model.training.dataset import DECODE_SCALE, Dataset
+from model.training.dataset import Dataset
 from model.training.fit import compile_model, make_batches
 
 # Batches before the measurement: the first one traces the graph, the second may still fill caches.
@@ -132,7 +132,7 @@ def measure(batches: Batches, settings: Settings, steps: int, profile: Path | No
 def draw(settings: Settings, wanted: int) -> Batches:
     """Random pictures with random targets, as large as decoded ones, at most 256: the speed is the same."""
     rng = np.random.default_rng(settings.seed)
-    number, side = min(wanted, 256), round(settings.image_size * DECODE_SCALE)
+    number, side = min(wanted, 256), settings.decoded_size
     targets = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, number)]
     lungs = np.full((number, SIDE, SIDE), 255, np.uint8) if settings.augmentation.background else None
     pictures = rng.integers(0, 256, (number, side, side), np.uint8)

@@ -81,7 +81,7 @@ class RunCallback(keras.callbacks.SwapEMAWeights):
         if logs and logs["loss"] < self.best:
             self.best = logs["loss"]
             if self.devices.chief:
-                write_atomically(self.run / WEIGHTS, self.model.save_weights)
+                write_atomically(self.run / WEIGHTS, network.without_findings(self.model).save_weights)
         for layer, weights in self._unrounded:
             layer.set_weights(weights)
         if self._averaged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -29,10 +30,12 @@ LIMITS = (
     ("nih", "Labels of the NIH pictures were mined from reports and are noisy."),
     ("siim", "Children, lateral views, CT and photographs of screens were not in the training."),
     ("", "Pictures of a hospital that it was not trained on are read worse: compare internal and external figures."),
-    ("", "A heatmap cell covers 1/7 of the picture's side: it can't outline a lesion."),
+    ("", "A heatmap cell covers 1/{cells} of the side of what the network sees: it can't outline a lesion."),
 )
+# Pixels of the input that a cell of the last feature maps covers in a ResNet.
+STRIDE = 32
 # Settings that are paths of files.
-PATHS = ("weights", "teacher")
+PATHS = ("weights", "teacher", "lungs")
 STARTING_WEIGHTS = {
     "resnet50_ct.weights.h5": {
         "name": "resnet50_ct",
@@ -57,7 +60,8 @@ def describe(data: Dataset, settings: Settings, run: Path, model: keras.Model, v
         "architecture": {"name": settings.arch, "parameters": model.count_params()},
         "classes": list(classes),
         "positive_class": classes[-1],
-        "input": {"size": settings.image_size, "range": [0, 255], "resize": "squash"},
+        "input": {"size": settings.image_size, "range": [0, 255], "resize": "squash"}
+        | {"detail": settings.framing.detail, "margin": settings.framing.margin},
         # Provisional until `_calibrate` has seen the shipped file's validation logits.
         "calibration": {"method": "none", "temperature": 1.0},
         "operating_points": {"default": "balanced", "points": {"balanced": {"threshold": 0.5}}},
@@ -70,7 +74,11 @@ def describe(data: Dataset, settings: Settings, run: Path, model: keras.Model, v
         },
         "figures": [],
         "intended_use": INTENDED_USE,
-        "limits": [limit for source, limit in LIMITS if source in ("", *(r.source for r in data.records))],
+        "limits": [
+            limit.format(cells=math.ceil(settings.image_size / STRIDE))
+            for source, limit in LIMITS
+            if source in ("", *(r.source for r in data.records))
+        ],
         "licence": {"code": "Apache-2.0", "weights": _weights_licence(data)},
     }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ReaderError
+from model.reading.card import Framing
 from model.training.augment import STRENGTHS, Augmentation
 
 
@@ -15,6 +16,9 @@ class TrainingError(ReaderError):
     """Training can't start or go on; the message says why and what to do."""
 
 
+# The strength that trains on degraded views.
+FORMS = "forms"
+DECODE_SCALE = 8 / 7
 # What a resumed run may change: the rest decides the split, the network or the optimiser's state.
 RESUMABLE = ("epochs", "learning_rate", "weight_decay", "patience")
 
@@ -43,7 +47,20 @@ class Settings:
         soft_weight: weight of images without a label whose finding tells part of the answer
             (`batches.SOFT_TARGETS`), against 1 for a labelled one; 0 leaves them out.
         teacher: final weights of an earlier run with the same classes, whose scores are averaged into those targets.
-        strength: of the augmentation, a key of `augment.STRENGTHS`.
+        strength: of the augmentation, a key of `augment.STRENGTHS`; or "forms" for two differently degraded views of
+            each picture in every batch (`degrade.Degradation`), drawn evenly by class and source.
+        margin: what the network sees around the lungs' box on each side, as a share of its width and height; below 0
+            it sees the whole picture.
+        detail: pixels a side that pictures are brought to before they are enlarged to the network's input, so that all
+            have one sharpness; 0 for those of the input.
+        lungs: folder of the bundle whose lung network finds the box; empty for the bundle that ships.
+        findings: with "forms", weight of an auxiliary loss on NIH's 14 findings, which no other data need have.
+        consistency: with "forms", weight of the difference between the scores of the two views.
+        ease: with "forms", strength of the degradations in the last epoch.
+        ease_from: share of the epochs after which they are eased.
+        views: with "forms", how often each picture is in a batch, every time differently degraded: 1 or 2.
+        source_power: with "forms", a source is drawn by its size to this power, inside its class.
+        steps_per_epoch: with "forms", batches an epoch; 0 for as many as the data fill.
         seed: of the split, the order and the augmentation.
     """
 
@@ -72,6 +89,16 @@ class Settings:
     soft_weight: float = 0.5
     teacher: str = ""
     strength: str = "strong"
+    margin: float = -1.0
+    detail: int = 0
+    lungs: str = ""
+    findings: float = 0.5
+    consistency: float = 0.5
+    ease: float = 0.4
+    ease_from: float = 0.6
+    views: int = 2
+    source_power: float = 0.5
+    steps_per_epoch: int = 0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -80,8 +107,14 @@ class Settings:
         Raises:
             TrainingError: see the message.
         """
-        if self.strength not in STRENGTHS:
-            raise TrainingError(f"Unknown --strength {self.strength}: choose one of {', '.join(STRENGTHS)}.")
+        if self.strength not in (FORMS, *STRENGTHS):
+            raise TrainingError(f"Unknown --strength {self.strength}: choose one of {FORMS}, {', '.join(STRENGTHS)}.")
+        if self.strength != FORMS and self.margin >= 0:
+            raise TrainingError("--margin 0 or more needs --strength forms, which trains on the lungs' box.")
+        if self.views not in (1, 2) or (self.batch_size % self.views and self.strength == FORMS):
+            raise TrainingError(f"--batch-size {self.batch_size} does not go with --views {self.views}: give 1 or 2.")
+        if self.detail > self.image_size:
+            raise TrainingError(f"--detail {self.detail} is above --image-size {self.image_size}: give less, or 0.")
         if self.within and self.mixup:
             raise TrainingError(
                 "--within and --mixup do not go together: a mixed image has two sources. Leave one out."
@@ -89,8 +122,28 @@ class Settings:
 
     @property
     def augmentation(self) -> Augmentation:
-        """The augmentation of this strength."""
-        return STRENGTHS[self.strength]
+        """The augmentation of this strength; that of "forms" is `degrade.Degradation`."""
+        return STRENGTHS["none" if self.strength == FORMS else self.strength]
+
+    @property
+    def framing(self) -> Framing:
+        """What the network's input is made of."""
+        return Framing(self.image_size, self.detail or self.image_size, self.margin if self.margin >= 0 else None)
+
+    @property
+    def folded(self) -> bool:
+        """Whether the network is trained without BatchNorm layers, folded into the convolutions."""
+        return self.strength == FORMS and not self.norms
+
+    @property
+    def decoded_size(self) -> int:
+        """Pixels a side of the decoded pictures: larger than the input, so that rotation and zoom lose no detail."""
+        return 256 if self.strength == FORMS else round(self.image_size * DECODE_SCALE)
+
+    def easing(self, epoch: int) -> float:
+        """Strength of the degradations in an epoch (counted from 0), from 1 down to `ease`."""
+        first = self.ease_from * self.epochs
+        return 1.0 if epoch < first else 1.0 - (1.0 - self.ease) * (epoch + 1 - first) / (self.epochs - first)
 
     def size_in(self, epoch: int) -> int:
         """Pixels a side of the images in an epoch (counted from 0)."""

@@ -20,8 +20,6 @@ from model.training.config import Plan, Settings
 from model.training.manifest import DatasetError, Record, default_hold_out, find_records, order_classes, select
 from model.training.splits import find_copies, perceptual_hashes, split_by_group, tie_duplicates
 
-# Larger than the network's input, so that augmentation can rotate and zoom without losing detail.
-DECODE_SCALE = 8 / 7
 FEWEST_PICTURES = 20
 # The three commonest of 64 grey levels hold more than this share of a mask's pixels: the least of 400 lung masks has
 # 92 %, the most of 2,500 radiographs 69 %.
@@ -98,8 +96,7 @@ def load(plan: Plan, settings: Settings, run: Path) -> Dataset:
     # With the unlabelled ones, though few runs learn from them: they may connect two patients, and the split must not
     # depend on the settings.
     chosen = select(listing.records, sources=plan.sources, hold_out=hold_out, unlabelled=True)
-    size = round(settings.image_size * DECODE_SCALE)
-    data = check(chosen, size=size, seed=settings.seed, cache=run.parent / "cache")
+    data = check(chosen, size=settings.decoded_size, seed=settings.seed, cache=run.parent / "cache")
     notes = listing.notes
     if left := len(listing.records) - len(chosen):
         notes = (

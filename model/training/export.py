@@ -14,6 +14,9 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from model.reading import bundle as shipped
+from model.reading.card import Framing, Input, read_card, read_checked
+from model.reading.card import chosen as chosen_folder
+from model.reading.lungs import Segmenter
 from model.reading.radiograph import decode
 from model.training import calibration, config, dataset, network
 from model.training import card as bundle_card
@@ -25,7 +28,7 @@ from model.training.quantize import choose, int8
 # Validation images whose Grad-CAM by gradients is compared with the class maps.
 GRADCAM_IMAGES = 128
 # Share of the validation images that the uncertain margin is chosen to cover.
-ABSTAIN = 0.185
+ABSTAIN = 0.14
 
 
 class ExportError(config.TrainingError):
@@ -54,13 +57,12 @@ def export_run(run: Path, out: Path, *, weights: Path | None = None, version: st
         raise ExportError(f"{weights} does not exist: train first, or name a weights file of the run.")
     data = dataset.load(plan, settings, run)
     keras.mixed_precision.set_global_policy("float32")
-    model = network.build(settings.arch, len(data.classes), settings.image_size, harmonise=settings.harmonise)
-    model.load_weights(weights)
+    model = network.load(settings, len(data.classes), weights)
     card = bundle_card.describe(data, settings, run, model, version)
-    return write_bundle(model, card, data, out)
+    return write_bundle(model, card, data, out, chosen_folder(settings.lungs or None))
 
 
-def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Path:
+def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path, lungs: Path | None = None) -> Path:
     """Convert, verify, calibrate and measure a network, and write the bundle.
 
     Args:
@@ -68,6 +70,7 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Pa
         card: what is known before measuring (see `cards.describe`); completed here.
         data: its "validation" pictures calibrate, its "test" and "external" ones are measured.
         out: where the bundle goes.
+        lungs: folder of the bundle whose lung and mirror networks are copied, where the card's input has a margin.
 
     Returns:
         `out`.
@@ -75,13 +78,14 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Pa
     Raises:
         ExportError: neither int8 nor float16 storage keeps the scores.
     """
-    size = card["input"]["size"]
+    framing = _framing(card)
     network.centre_head(model)
-    validation = read_pictures(data, data.indices("validation"), size)
     with tempfile.TemporaryDirectory(dir=_parent(out)) as scratch:
         staged = Path(scratch) / "bundle"
         staged.mkdir()
-        chosen = _choose_scheme(model, staged, card, data, validation)
+        segmenter = _copy_auxiliary(lungs, staged, card) if framing.margin is not None else None
+        validation = read_pictures(data, data.indices("validation"), framing, segmenter)
+        chosen = _choose_scheme(model, staged, card, data, validation, segmenter)
         card["architecture"]["weights_stored_as"] = chosen.scheme
         step = max(1, len(validation) // GRADCAM_IMAGES)
         card["export"] = {
@@ -90,12 +94,13 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Pa
             "largest_score_difference": round(chosen.largest, 6),
             "mean_score_difference": round(chosen.mean, 6),
             "auc_lost": round(chosen.auc_lost, 5),
+            "map_rank_correlation": round(chosen.rank, 5),
             "gradcam": _compare_maps(model, validation[::step][:GRADCAM_IMAGES], chosen.maps[::step][:GRADCAM_IMAGES]),
         }
         reader = shipped.load(staged)
         logits = {"validation": chosen.logits}
         for split in ("test", "external"):
-            logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), size))
+            logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), framing, segmenter))
         _calibrate(card, data, logits["validation"])
         card["figures"] = bundle_card.measure(card, data, logits)
         card["elsewhere"] = bundle_card.elsewhere(card["figures"])
@@ -112,11 +117,45 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path) -> Pa
     return out
 
 
-def read_pictures(data: Dataset, indices: np.ndarray, size: int) -> np.ndarray:
-    """Decode files exactly as the reader does (not through the training cache): (n, size, size, 1) float32."""
+def read_pictures(
+    data: Dataset, indices: np.ndarray, framing: Framing, segmenter: Segmenter | None = None
+) -> np.ndarray:
+    """What the network sees of files, cut out exactly as the reader does it (not through the training cache).
+
+    Args:
+        data: the images.
+        indices: (n,) positions.
+        framing: of the network's input.
+        segmenter: finds the lungs, where the framing has a margin.
+
+    Returns:
+        (n, S, S, 1) float32.
+    """
     if not len(indices):
-        return np.zeros((0, size, size, 1), np.float32)
-    return np.concatenate([decode(data.records[i].path.read_bytes()).to_input(size) for i in indices])
+        return np.zeros((0, framing.size, framing.size, 1), np.float32)
+    files = (decode(data.records[i].path.read_bytes()) for i in indices)
+    return np.concatenate([shipped.look(one, framing, segmenter, find_lungs=False).image for one in files])
+
+
+def _framing(card: dict) -> Framing:
+    described = card["input"]
+    return Input(described["size"], detail=described.get("detail"), margin=described.get("margin")).framing
+
+
+def _copy_auxiliary(source: Path | None, staged: Path, card: dict) -> Segmenter:
+    """Put another bundle's lung network into this one, and its mirror network if it has one.
+
+    Raises:
+        ExportError: there is no such bundle, or it has no lung network.
+    """
+    known = json.loads(read_card(source).json) if source else {}
+    if source is None or not isinstance(known.get("lungs"), dict):
+        raise ExportError("The network looks at the lungs' box, and there is no bundle with a lung network: --lungs.")
+    for part, name in (("lungs", shipped.LUNGS_FILE), ("side", shipped.SIDE_FILE)):
+        if isinstance(known.get(part), dict):
+            card[part] = known[part]
+            (staged / name).write_bytes(read_checked(source / name, str(known[part]["sha256"]), source.name))
+    return Segmenter((staged / shipped.LUNGS_FILE).read_bytes())
 
 
 def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:
@@ -126,7 +165,7 @@ def run_bundle(bundle: shipped.Bundle, pictures: np.ndarray) -> np.ndarray:
 
 
 def _choose_scheme(
-    model: keras.Model, staged: Path, card: dict, data: Dataset, images: np.ndarray
+    model: keras.Model, staged: Path, card: dict, data: Dataset, images: np.ndarray, segmenter: Segmenter | None
 ) -> choose.Comparison:
     """Write the model file with the chosen quantisation scheme; the kernels of `model` may be rounded afterwards."""
 
@@ -138,7 +177,7 @@ def _choose_scheme(
     def read_calibration_images() -> np.ndarray:
         train = data.indices("train") if len(data.indices("train")) else data.indices("validation")
         drawn = np.random.default_rng(0).permutation(train)[: int8.CALIBRATION_IMAGES]
-        return read_pictures(data, drawn, card["input"]["size"])
+        return read_pictures(data, drawn, _framing(card), segmenter)
 
     labels, weights = _labels_and_weights(data)
     sources = np.array([data.records[i].source for i in data.indices("validation")])

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from model.reading import bundle as bundles
+from model.reading.framing import frame
+from model.reading.lungs import Segmenter
 from model.training import network
 from model.training.all_reduce import AllReduceAdamW
 from model.training.background import find_lungs
 from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, source_classes, squash
 from model.training.callbacks import CHECKPOINT, WEIGHTS, RunCallback, read_history
-from model.training.config import Settings, TrainingError
+from model.training.config import FORMS, Settings, TrainingError
+from model.training.crops import FINDINGS, cut, find_boxes
 from model.training.dataset import Dataset
 from model.training.distributed import SINGLE_DEVICE, Devices
+from model.training.losses import PackedLoss, accuracy
+from model.training.views import Views, pack
 
 
 def fit_head(model: keras.Model, data: Dataset, train: np.ndarray, settings: Settings) -> float:
@@ -92,7 +99,12 @@ def fit(
     train, validation = data.indices("train"), data.indices("validation")
     checkpoint = run / CHECKPOINT
     history = read_history(run) if resume else []
-    batches = make_batches(data, settings)
+    segmenter = bundles.load(settings.lungs or None).segmenter if settings.framing.margin is not None else None
+    batches = (
+        Views(cut(data, segmenter, settings.framing.margin, settings.source_power), settings)
+        if settings.strength == FORMS
+        else make_batches(data, settings)
+    )
     if resume and checkpoint.exists():
         with devices.scope():
             model = keras.saving.load_model(checkpoint)
@@ -104,16 +116,15 @@ def fit(
             raise TrainingError(f"There is no checkpoint in {run} to resume: start without --resume.")
         start = (settings.arch, len(data.classes), None)
         model = network.build(*start, settings.weights, settings.harmonise)
-        loss = fit_head(model, data, train, settings)
-        print(f"first stage: the head alone, training loss {loss:.4f}", flush=True)
-        model = devices.replicate(model, lambda: network.build(*start, None, settings.harmonise))
+        if settings.strength != FORMS:
+            # Degraded views change the features so much that a head for clean ones is no better start than none.
+            loss = fit_head(model, data, train, settings)
+            print(f"first stage: the head alone, training loss {loss:.4f}", flush=True)
+        model = prepare(model, settings)
+        model = devices.replicate(model, lambda: prepare(network.build(*start, None, settings.harmonise), settings))
         network.freeze_below(model, settings.first_stage, settings.norms)
         compile_model(model, settings, len(batches), devices)
-    validation_data = (
-        squash(data.pictures[validation], settings.image_size),
-        np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)],
-        make_weights(data, validation, settings.balance),
-    )
+    validation_data = read_validation(data, validation, segmenter, settings)
     callbacks: list[keras.callbacks.Callback] = [RunCallback(run, settings, len(batches), history, devices)]
     if tensorboard and devices.chief:
         callbacks.append(keras.callbacks.TensorBoard(run / "tensorboard"))
@@ -131,6 +142,45 @@ def fit(
     return run / WEIGHTS
 
 
+def prepare(model: keras.Model, settings: Settings) -> keras.Model:
+    """The form in which a network is trained: without BatchNorms or with the findings' head, as the settings say.
+
+    Args:
+        model: as `network.build` returns it.
+        settings: of the run.
+    """
+    if settings.folded:
+        model = network.fold_norms(model)
+    if settings.strength == FORMS and settings.findings:
+        model = network.with_findings(model, len(FINDINGS))
+    return model
+
+
+def read_validation(
+    data: Dataset, validation: np.ndarray, segmenter: Segmenter | None, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The validation images as the network takes them, their targets and weights.
+
+    Args:
+        data: the images.
+        validation: (n,) positions.
+        segmenter: finds the lungs; None where the whole picture is taken.
+        settings: of the run.
+
+    Returns:
+        (n, S, S, 1), (n, C) or what `losses.PackedLoss` takes, and (n,).
+    """
+    targets = np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)]
+    weights = make_weights(data, validation, settings.balance)
+    if settings.strength != FORMS:
+        return squash(data.pictures[validation], settings.image_size), targets, weights
+    pictures = data.pictures[validation]
+    boxes = find_boxes(pictures, segmenter) if segmenter else [None] * len(pictures)
+    framed = [frame(one.astype(np.float32), box, settings.framing) for one, box in zip(pictures, boxes, strict=True)]
+    unknown = np.full((len(targets), len(FINDINGS)), -1, np.float32)
+    return np.concatenate(framed), pack(targets, unknown, paired=False), weights
+
+
 def compile_model(model: keras.Model, settings: Settings, steps: int, devices: Devices = SINGLE_DEVICE) -> None:
     """Compile the network with the optimiser and the loss of a run.
 
@@ -143,11 +193,18 @@ def compile_model(model: keras.Model, settings: Settings, steps: int, devices: D
     with devices.scope():
         model.compile(
             _optimizer(settings, steps, AllReduceAdamW if devices.count > 1 else keras.optimizers.AdamW),
-            cross_entropy,
-            metrics=["accuracy"],
+            _loss(model, settings),
+            metrics=[accuracy if settings.strength == FORMS else "accuracy"],
             # XLA can't compile a step that several devices share.
             jit_compile=bool(tf.config.list_physical_devices("GPU")) and devices.count == 1,
         )
+
+
+def _loss(model: keras.Model, settings: Settings) -> Any:
+    if settings.strength != FORMS:
+        return cross_entropy
+    classes = model.get_layer(network.LOGITS_LAYER).units
+    return PackedLoss(classes, settings.findings, settings.consistency)
 
 
 def recompile(model: keras.Model, settings: Settings, steps: int, devices: Devices) -> None:
@@ -223,7 +280,7 @@ def _optimizer(settings: Settings, steps: int, kind: type = keras.optimizers.Ada
     return kind(
         schedule,
         weight_decay=settings.weight_decay,
-        clipnorm=1.0,
+        **({"global_clipnorm": 1.0} if settings.strength == FORMS else {"clipnorm": 1.0}),
         use_ema=settings.ema > 0,
         ema_momentum=settings.ema or 0.99,
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from model.training.config import TrainingError
+from model.training.config import Settings, TrainingError
 
 BACKBONES = {
     "resnet50": keras.applications.ResNet50,
@@ -22,7 +25,7 @@ GREY_MEAN, GREY_SPREAD = 118.0, 58.0
 LEAST_SPREAD = 2.0
 # File name of the weights of a whole network, as `fit.fit` writes it.
 WHOLE_SUFFIX = "final.weights.h5"
-FEATURES_LAYER, MAPS_LAYER, LOGITS_LAYER = "pooled", "class_maps", "logits"
+FEATURES_LAYER, MAPS_LAYER, LOGITS_LAYER, FINDINGS_LAYER = "pooled", "class_maps", "logits", "findings"
 
 
 def build(
@@ -67,12 +70,99 @@ def build(
     logits = keras.layers.Dense(classes, name=LOGITS_LAYER, dtype="float32")(features)
     model = keras.Model(image, logits, name=arch)
     if whole:
-        model.load_weights(weights)
+        model = _load_whole(model, str(weights))
     for layer in model.layers:
         # In inference mode unless `freeze_below` says otherwise: small batches can spoil pretrained statistics.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     return model
+
+
+def _load_whole(model: keras.Model, weights: str) -> keras.Model:
+    """Load an earlier run's weights, whether its BatchNorms were folded or not."""
+    try:
+        model.load_weights(weights)
+    except ValueError:
+        model = fold_norms(model)
+        model.load_weights(weights)
+    return model
+
+
+def fold_norms(model: keras.Model) -> keras.Model:
+    """The same network without BatchNorm layers: each is folded into the convolution before it.
+
+    They stay in inference mode while fine-tuning anyway, and a frozen BatchNorm is a pass over every activation,
+    forward and backward: without it a training step on a processor takes a third less time.
+
+    Args:
+        model: as `build` returns it; every BatchNorm follows a convolution with a bias, as in Keras' ResNets.
+
+    Returns:
+        A network with the same names of layers and the same outputs up to rounding; an `Identity` stands where a
+        BatchNorm was. `model` itself where there is none.
+    """
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not norms:
+        return model
+
+    def replace(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return keras.layers.Identity(name=layer.name)
+        return layer.__class__.from_config(layer.get_config())
+
+    def call(operation: Callable, *args: Any, mask: object = None, **kwargs: Any) -> Any:
+        # Keras passes a mask to every operation, and plain ones such as `ops.mean` take none.
+        return operation(*args, **kwargs)
+
+    folded = keras.models.clone_model(model, clone_function=replace, call_function=call)
+    kernels = {layer.name: layer.get_weights() for layer in model.layers if layer.weights and layer not in norms}
+    for norm in norms:
+        gamma, beta, mean, variance = norm.get_weights()
+        name = norm.name.removesuffix("_bn") + "_conv"
+        kernel, bias = kernels[name]
+        scale = gamma / np.sqrt(variance + norm.epsilon)
+        kernels[name] = [kernel * scale, (bias - mean) * scale + beta]
+    for name, values in kernels.items():
+        folded.get_layer(name).set_weights(values)
+    return folded
+
+
+def load(settings: Settings, classes: int, weights: Path) -> keras.Model:
+    """The trained network of a run, in the form that its settings say it was trained in.
+
+    Args:
+        settings: of the run.
+        classes: number of logits.
+        weights: its `final.weights.h5`.
+
+    Returns:
+        As `build`.
+    """
+    model = build(settings.arch, classes, settings.image_size, harmonise=settings.harmonise)
+    model = fold_norms(model) if settings.folded else model
+    model.load_weights(weights)
+    return model
+
+
+def with_findings(model: keras.Model, findings: int) -> keras.Model:
+    """The same network with an auxiliary head beside its own, for training alone.
+
+    Args:
+        model: as `build` returns it, with C logits.
+        findings: logits of the auxiliary head.
+
+    Returns:
+        A model with (N, C + findings) logits, the network's own first.
+    """
+    head = keras.layers.Dense(findings, name=FINDINGS_LAYER, dtype="float32", kernel_initializer="zeros")
+    asked = head(model.get_layer(FEATURES_LAYER).output)
+    both = keras.layers.Concatenate(dtype="float32")([model.output, asked])
+    return keras.Model(model.input, both, name=model.name)
+
+
+def without_findings(model: keras.Model) -> keras.Model:
+    """The network of a model that `with_findings` may have extended; it shares its weights."""
+    return keras.Model(model.input, model.get_layer(LOGITS_LAYER).output, name=model.name)
 
 
 def normalise(image: keras.KerasTensor, harmonise: str = "standardise") -> keras.KerasTensor:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.reading.card import read_card
+from model.reading import bundle as bundles
 from studies.engines.worker import LAST_WORDS, ROOT, environment
 
 if TYPE_CHECKING:
@@ -73,16 +73,17 @@ def main() -> None:
     parser.add_argument("--files", type=Path, required=True)
     options = parser.parse_args()
     options.files.mkdir(parents=True, exist_ok=True)
-    from model.training import flops, network
+    from model.training import config, flops, network
     from model.training.calibration import fit_temperature
 
-    card = read_card(options.bundle)
-    model = network.build(card.architecture.name, len(card.classes), card.size)
-    model.load_weights(options.weights)
+    bundle = bundles.load(options.bundle)
+    card = bundle.card
+    _, settings = config.read(options.weights.parent)
+    model = network.load(settings, len(card.classes), options.weights)
     network.centre_head(model)
     # Without the optimiser's state, which no engine needs.
     model.save_weights(options.files / "network.weights.h5")
-    calibration, n = _pictures(options.weights.parent, card.size, card.classes.index(card.positive), options.files)
+    calibration, n = _pictures(options.weights.parent, bundle, card.classes.index(card.positive), options.files)
     images, labels = np.load(options.files / "pictures.npy"), np.load(options.files / "labels.npy")
     expected = network.with_maps(model).predict(images, batch_size=16, verbose=0)
     np.savez(options.files / "reference.npz", logits=expected["logits"], maps=expected["maps"])
@@ -100,7 +101,7 @@ def main() -> None:
     (options.files / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def _pictures(run: Path, size: int, positive: int, files: Path) -> tuple[np.ndarray, dict[str, int]]:
+def _pictures(run: Path, bundle: bundles.Bundle, positive: int, files: Path) -> tuple[np.ndarray, dict[str, int]]:
     """Write pictures of the validation part with their labels; return those of the training part that calibrate."""
     from model.training import config, dataset, export
 
@@ -110,11 +111,11 @@ def _pictures(run: Path, size: int, positive: int, files: Path) -> tuple[np.ndar
     chosen = np.concatenate([data.indices("validation", SOURCE, data.classes[c]) for c in (normal, positive)])
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.permutation(chosen)[:JUDGED])
-    np.save(files / "pictures.npy", export.read_pictures(data, chosen, size))
+    np.save(files / "pictures.npy", export.read_pictures(data, chosen, bundle.card.framing, bundle.segmenter))
     np.save(files / "labels.npy", data.labels(chosen))
     (files / "paths.json").write_text(json.dumps([str(data.records[i].path.resolve()) for i in chosen]))
     learnt = rng.permutation(data.indices("train"))[:CALIBRATED]
-    calibration = export.read_pictures(data, learnt, size)
+    calibration = export.read_pictures(data, learnt, bundle.card.framing, bundle.segmenter)
     np.save(files / "calibration.npy", calibration)
     labels = data.labels(chosen)
     return calibration, {data.classes[c]: int((labels == c).sum()) for c in (positive, normal)}

@@ -32,7 +32,7 @@ class ProjectReader:
 
         reading = self._reader.read(Radiograph(image[0, :, :, 0], "PNG", ""), examine=False)
         if reading.scores:
-            return np.array([*reading.logits.values()], np.float32), reading.maps[..., self._positive]
+            return np.array([*reading.logits.values()], np.float32), reading.cells[..., self._positive]
         outputs = self._reader.bundle.run(image)
         return outputs.logits, outputs.maps[..., self._positive]
 

@@ -53,7 +53,7 @@ def test_picture_and_mask_move_together(masked: lungs.Masked) -> None:
 
 @pytest.mark.slow
 def test_network_learns_and_its_file_agrees(masked: lungs.Masked) -> None:
-    model = lungs.train(masked, epochs=80)
+    model = lungs.train(masked, steps=240)
     segmenter = Segmenter(lungs.export(model))
     assert lungs.measure(segmenter, masked)["dice"] > 0.6
     picture = cv2.resize(masked.pictures[0], (lungs.SIDE, lungs.SIDE)).astype(np.float32)[None, :, :, None]

@@ -6,7 +6,7 @@ from typing import Any
 
 from model.evaluation.render.documents import QUICK, claims
 from model.evaluation.render.tables import interval, named, percent, pick, table
-from model.reading.card import Card
+from model.reading.card import Card, Framing
 
 Part = dict[str, Any]
 PAGE = "[docs/evidence.md](docs/evidence.md)"
@@ -192,7 +192,7 @@ def _checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str
         ("Who was included and left out", "as the sets chose; unreadable files and non-frontal views are left out"),
         (
             "Preprocessing",
-            f"grey, squashed to {card.size} px, `{settings['harmonise']}` inside the network",
+            _preprocessing(card.framing, settings),
         ),
         ("Selection of parts of the data", "per source, listed under Training data"),
         ("De-identification", "by the owners of the sets; no tag of a DICOM file is kept"),
@@ -213,7 +213,11 @@ def _checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str
         ("Software", "TensorFlow/Keras and LiteRT; exact versions in `requirements/constraints.txt`"),
         ("Initial weights", f"{card.training.starting_weights['name']}: see Model details"),
         ("Training in detail", "`card.json` holds every setting and the history"),
-        ("How the final model was chosen", "validation pictures of the training sources; never by a test picture"),
+        (
+            "How the final model was chosen",
+            "by a rule that was written down first (`docs/choosing.md`), on hospitals that training never saw and on "
+            "validation pictures; never by a test picture",
+        ),
         ("Ensembles", f"teacher: {settings.get('teacher') or 'none'}; one network ships"),
         ("Metrics", "Metrics, above"),
         ("Uncertainty and significance", "95 % intervals by patient; no test of significance"),
@@ -238,3 +242,13 @@ def _checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str
         (number, topic, answer + calibrated if topic == "How the final model was chosen" else answer)
         for number, (topic, answer) in enumerate(rows, 1)
     ]
+
+
+def _preprocessing(framing: Framing, settings: dict[str, Any]) -> str:
+    """What the network's input is made of, in words."""
+    margin = framing.margin
+    seen = "grey" if margin is None else f"grey, cut to the lungs' box with {margin:.0%} more on each side"
+    sharpness = f"squashed to {framing.size} px"
+    if framing.detail != framing.size:
+        sharpness = f"brought to {framing.detail} px, the one sharpness of all, and enlarged to {framing.size} px"
+    return f"{seen}, {sharpness}, `{settings['harmonise']}` inside the network"

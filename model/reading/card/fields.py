@@ -70,16 +70,41 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class Framing:
+    """What the network's input is made of.
+
+    Attributes:
+        size: pixels a side of the network's input.
+        detail: pixels a side that the picture is first brought to; it is then enlarged to `size`. All pictures have the
+            same sharpness then, whatever their file: a network can't tell a hospital by it.
+        margin: what is kept around the lungs' box on each side, as a share of its width and height; None to take the
+            whole picture always.
+    """
+
+    size: int
+    detail: int
+    margin: float | None
+
+
+@dataclass(frozen=True)
 class Input:
     """What the network takes: a square of `size` pixels a side, grey 0 to 255.
 
     Attributes:
         size: pixels a side.
         resize: "squash": the aspect ratio is not kept.
+        detail, margin: see `Framing`. Bundles before 0.6.0 have neither: they see the whole picture at its sharpness.
     """
 
     size: int
     resize: str = "squash"
+    detail: int | None = None
+    margin: float | None = None
+
+    @property
+    def framing(self) -> Framing:
+        """What the input is made of."""
+        return Framing(self.size, self.detail or self.size, self.margin)
 
 
 @dataclass(frozen=True)
@@ -257,6 +282,11 @@ class Card:
     def size(self) -> int:
         """Pixels a side of the network's input."""
         return self.input.size
+
+    @property
+    def framing(self) -> Framing:
+        """What the network's input is made of."""
+        return self.input.framing
 
     @property
     def title(self) -> str:

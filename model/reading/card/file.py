@@ -71,6 +71,8 @@ def parse_card(text: str) -> Card:
         (0 < card.temperature < math.inf, "calibration.temperature must be above 0"),
         (0 <= card.margin < math.inf, "uncertain.margin must be 0 or more"),
         (card.size > 0, "input.size must be above 0"),
+        (0 < card.framing.detail <= card.size, "input.detail must lie between 1 and input.size"),
+        (card.framing.margin is None or 0 <= card.framing.margin < 1, "input.margin must lie between 0 and 1"),
     ):
         if not holds:
             raise ValueError(f"{what}: the card contradicts itself")

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from model.reading import bundle as shipped
 from model.reading.lungs import Segmenter
@@ -22,7 +23,8 @@ def add_auxiliary(run: Path, folder: Path, *, train_lungs: bool = True, train_mi
     Args:
         run: the training run that the bundle was exported from; its split is used.
         folder: the bundle; replaced as a whole at the end.
-        train_lungs: train the lung network; otherwise an existing one stays.
+        train_lungs: train the lung network; otherwise an existing one stays, and so does that of a network which was
+            trained on what its lung network finds.
         train_mirror: the same for the network that detects mirrored radiographs.
 
     Raises:
@@ -45,14 +47,8 @@ def add_auxiliary(run: Path, folder: Path, *, train_lungs: bool = True, train_mi
         "tested": input_check.measure(screener, samples, features),
         "curve": input_check.curve(screener, samples, features),
     }
-    if train_lungs:
-        masked = lungs.load(manifest.parent / "lung_masks.csv")
-        files[shipped.LUNGS_FILE] = lungs.export(lungs.train(masked))
-        card["lungs"] = {
-            "sha256": hashlib.sha256(files[shipped.LUNGS_FILE]).hexdigest(),
-            "trained_on": "v7labs' masks of adult pictures of Cohen's collection, with which nothing else was trained",
-            **lungs.measure(Segmenter(files[shipped.LUNGS_FILE]), masked),
-        }
+    if train_lungs and network.card.framing.margin is None:
+        files[shipped.LUNGS_FILE], card["lungs"] = make_lungs(manifest, data, network.segmenter)
     if train_mirror:
         mirrored = mirror.train(data)
         threshold = round(mirror.choose_threshold(mirrored, data), 4)
@@ -74,3 +70,52 @@ def add_auxiliary(run: Path, folder: Path, *, train_lungs: bool = True, train_mi
     for row in card["screening"]["tested"]:
         print(f"  {row['kind']}, {row['group']}: {row['refused']} of {row['pictures']} refused")
     print(f"lungs: {card.get('lungs')}")
+
+
+def replace_lungs(manifest: Path, run: Path, source: Path, out: Path) -> Path:
+    """Copy a bundle and train a lung network for the copy, taught by the one that the bundle has.
+
+    Args:
+        manifest: CSV with the data; `lung_masks.csv` lies beside it.
+        run: folder of a run, whose split is used.
+        source: the bundle.
+        out: the copy; replaced as a whole at the end.
+
+    Returns:
+        `out`.
+
+    Raises:
+        BundleError: the bundle can't be used.
+        DatasetError, TrainingError: the run's data or settings are gone, or there are no lung masks.
+    """
+    plan, settings = config.read(run)
+    content, described = make_lungs(manifest, dataset.load(plan, settings, run), shipped.load(source).segmenter)
+    card = json.loads((source / "card.json").read_text(encoding="utf-8")) | {"lungs": described}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        staged = Path(scratch) / "bundle"
+        shutil.copytree(source, staged)
+        (staged / shipped.LUNGS_FILE).write_bytes(content)
+        seal(card, staged)
+        shipped.load(staged)
+        swap(staged, out)
+    return out
+
+
+def make_lungs(manifest: Path, data: dataset.Dataset, teacher: Segmenter | None) -> tuple[bytes, dict[str, Any]]:
+    """Train and measure the lung network: the file and its part of the card.
+
+    Args:
+        manifest: `lung_masks.csv` lies beside it.
+        data: radiographs whose lungs the teacher finds.
+        teacher: an earlier lung network; None to learn from the masks alone.
+    """
+    masked = lungs.load(manifest.parent / "lung_masks.csv")
+    content = lungs.export(lungs.train(masked, taught=lungs.teach(data, teacher) if teacher else None))
+    taught = "; half of what it saw are training pictures with the lungs that an earlier lung network found"
+    return content, {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "trained_on": "v7labs' masks of adult pictures of Cohen's collection, with which no classifier was trained"
+        + (taught if teacher else ""),
+        **lungs.measure(Segmenter(content), masked),
+    }

@@ -16,9 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
 from model.errors import Unreadable
-from model.reading.bundle import Bundle
+from model.reading.bundle import Bundle, View, check_features
 from model.reading.input_check import FRONTAL, MENDING, Screener
-from model.reading.radiograph import decode, to_input
+from model.reading.radiograph import Radiograph, decode
 from model.training.augment import STRENGTHS, augment
 from model.training.dataset import Dataset
 
@@ -192,21 +192,22 @@ def extract(bundle: Bundle, samples: list[Sample]) -> tuple[list[Sample], np.nda
         Those that can be decoded, and their (n, F) pooled features.
     """
 
-    def read(sample: Sample) -> np.ndarray | None:
+    def read(sample: Sample) -> tuple[Radiograph, View] | None:
         try:
-            return to_input(sample.read(), bundle.card.size)
+            radiograph = Radiograph(sample.read(), "", "")
         except Unreadable:
             return None
+        return radiograph, bundle.look(radiograph, find_lungs=False)
 
     kept, features = [], []
     with ThreadPoolExecutor(2) as threads, tqdm(total=len(samples), desc="features", disable=None) as progress:
         # A few at a time: thousands of decoded pictures would not fit.
         for start in range(0, len(samples), 64):
             some = samples[start : start + 64]
-            for sample, image in zip(some, threads.map(read, some), strict=True):
-                if image is not None:
+            for sample, seen in zip(some, threads.map(read, some), strict=True):
+                if seen is not None:
                     kept.append(sample)
-                    features.append(bundle.run(image).features)
+                    features.append(check_features(*seen, bundle.run(seen[1].image)))
             progress.update(len(some))
     return kept, np.stack(features)
 

@@ -11,9 +11,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from model.reading.framing import lungs_box
 from model.reading.lungs import Segmenter
-from model.reading.radiograph import Radiograph
+from model.reading.radiograph import Radiograph, to_input
 from model.training.augment import Augmentation, regrade
+from model.training.dataset import Dataset
 from model.training.manifest import DatasetError
 from model.training.quantize import convert
 from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
@@ -110,49 +112,101 @@ def loss(truth: keras.KerasTensor, lungs: keras.KerasTensor) -> keras.KerasTenso
 
 
 def vary(picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Augment an image and its mask with the same geometry; both (SIDE, SIDE) float32."""
-    angle, scale = rng.uniform(-15, 15), np.exp(rng.uniform(np.log(0.75), np.log(1.3))) * SIDE / FULL
+    """Augment an image and its mask with the same geometry; both (SIDE, SIDE) float32.
+
+    Strong, because what the classifier sees depends on it: films are cropped tightly, lie askew on a white or black
+    page, or were sharpened until noise is all that is left.
+    """
+    angle = rng.normal(0, 10) if rng.random() < 0.7 else rng.uniform(-30, 30)
+    scale = np.exp(rng.uniform(np.log(0.5), np.log(1.8))) * SIDE / FULL
     matrix = np.asarray(cv2.getRotationMatrix2D((FULL / 2, FULL / 2), angle, float(scale)), np.float64)
-    matrix[:, 2] += (SIDE - FULL) / 2 + rng.uniform(-0.1, 0.1, 2) * SIDE
-    matrix[0] *= np.exp(rng.uniform(-0.1, 0.1))
+    matrix[:, 2] += (SIDE - FULL) / 2 + rng.uniform(-0.18, 0.18, 2) * SIDE
+    matrix[0] *= np.exp(rng.uniform(-0.2, 0.2))
     if rng.random() < 0.5:
         matrix[0] = -matrix[0]
         matrix[0, 2] += SIDE - 1
-    moved = cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA).astype(np.float32)
+    border = float(rng.choice([0.0, 255.0, rng.uniform(0, 255)], p=[0.5, 0.3, 0.2]))
+    moved = cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA, borderValue=border)
     lungs = cv2.warpAffine(mask, matrix, (SIDE, SIDE), flags=cv2.INTER_NEAREST).astype(np.float32)
-    grey = regrade(moved, rng, HOW) + rng.normal(0, rng.uniform(0, 8), moved.shape)
+    if rng.random() < 0.25:
+        moved = cv2.createCLAHE(rng.uniform(1.0, 8.0), (8, 8)).apply(moved)
+    grey = regrade(moved.astype(np.float32), rng, HOW)
+    if rng.random() < 0.3:
+        grey = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.5, 2.0))
+    if rng.random() < 0.2:
+        grey += rng.uniform(0.5, 3.0) * (grey - cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.7, 3.0)))
+    grey += rng.normal(0, rng.uniform(0, 14), grey.shape)
+    for _ in range(int(rng.integers(0, 3))):
+        # Captions, logos, pads and bandages.
+        height, width = (rng.uniform(0.04, 0.3, 2) * SIDE).astype(int)
+        y, x = rng.integers(0, SIDE - height), rng.integers(0, SIDE - width)
+        grey[y : y + height, x : x + width] = rng.uniform(0.0, 255.0)
     return np.clip(grey, 0, 255).astype(np.float32), lungs
 
 
-def train(data: Masked, epochs: int = 90, seed: int = 1) -> keras.Model:
+def train(data: Masked, steps: int = 3000, seed: int = 1, taught: Masked | None = None) -> keras.Model:
     """Train on the part "train".
 
     Args:
         data: as `load` returns it.
-        epochs: with batches of 16 images.
+        steps: of 16 pictures.
         seed: of everything.
+        taught: pictures of other sources with the masks that an earlier network found in them; half of every batch is
+            drawn from them (noisy student: Xie et al. 2020, arXiv:1911.04252). None for none.
 
     Returns:
-        The network of the last epoch, its weights averaged.
+        The network of the last step, its weights averaged.
     """
     keras.utils.set_random_seed(seed)
     model = build()
     chosen = np.flatnonzero(data.parts == "train")
     rng = np.random.default_rng(seed)
-    steps = epochs * (len(chosen) // 16)
     rate = keras.optimizers.schedules.CosineDecay(3e-4, steps, 0.01, warmup_target=3e-3, warmup_steps=steps // 20)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-3, use_ema=True, ema_momentum=0.98)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-3, use_ema=True, ema_momentum=0.99)
     model.compile(optimizer, {"lungs": loss})
-    for epoch in range(epochs):
-        order, losses = rng.permutation(chosen), []
-        for start in range(0, len(order) - 15, 16):
-            pairs = [vary(data.pictures[i], data.masks[i], rng) for i in order[start : start + 16]]
-            x, y = (np.stack(part)[..., None] for part in zip(*pairs, strict=True))
-            losses.append(float(model.train_on_batch(x, {"lungs": y})))
-        if epoch % 10 == 9:
-            print(f"lungs: epoch {epoch + 1} of {epochs}, loss {np.mean(losses):.4f}", flush=True)
+    losses = []
+    for step in range(steps):
+        pairs = [vary(data.pictures[i], data.masks[i], rng) for i in rng.choice(chosen, 8 if taught else 16)]
+        if taught:
+            drawn = rng.integers(len(taught.pictures), size=8)
+            pairs += [vary(taught.pictures[i], taught.masks[i], rng) for i in drawn]
+        x, y = (np.stack(part)[..., None] for part in zip(*pairs, strict=True))
+        losses.append(float(model.train_on_batch(x, {"lungs": y})))
+        if step % 200 == 199:
+            print(f"lungs: step {step + 1} of {steps}, loss {np.mean(losses[-200:]):.4f}", flush=True)
     optimizer.finalize_variable_values(model.trainable_variables)
     return model
+
+
+def teach(data: Dataset, segmenter: Segmenter, per_source: int = 400, seed: int = 1) -> Masked:
+    """Pictures of the training split with the lungs that a network finds in them, where those make sense.
+
+    Args:
+        data: the radiographs.
+        segmenter: the network.
+        per_source: pictures at most.
+        seed: of the choice.
+
+    Returns:
+        The pictures, of which "train" is every part.
+    """
+    rng, pictures, masks = np.random.default_rng(seed), [], []
+    for source in sorted({r.source for r in data.records}):
+        for i in rng.permutation(data.indices("train", source))[:per_source].tolist():
+            picture = cv2.resize(data.pictures[i], (FULL, FULL), interpolation=cv2.INTER_AREA)
+            lungs = segmenter.find_in(to_input(picture.astype(np.float32), segmenter.size))
+            if lungs.tilt is not None and abs(lungs.tilt) < 20 and lungs_box(lungs.mask) is not None:
+                pictures.append(picture)
+                large = cv2.resize(lungs.mask, (FULL, FULL), interpolation=cv2.INTER_LINEAR)
+                masks.append(_two_largest(large > 0.5))
+    return Masked(np.stack(pictures), np.stack(masks), np.full(len(pictures), "train"))
+
+
+def _two_largest(mask: np.ndarray) -> np.ndarray:
+    """(S, S) bool -> uint8 with its two largest parts alone: the others are no lungs."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:2]
+    return np.isin(parts, largest).astype(np.uint8)
 
 
 def export(model: keras.Model) -> bytes:

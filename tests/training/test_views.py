@@ -1,0 +1,136 @@
+"""Training on degraded views: what is drawn, what is made of it, the loss, and the network without BatchNorms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from model.reading import bundle as bundles
+from model.reading.framing import Box
+from model.training import config, network
+from model.training.crops import FINDINGS, WIDE, Crops, cut, widen
+from model.training.dataset import Dataset
+from model.training.degrade import Degradation, degrade
+from model.training.losses import PackedLoss
+from model.training.manifest import Record
+from model.training.views import Views, pack
+from tests.training.test_fit import run_training
+
+
+def records(*rows: tuple[str, str, str]) -> tuple[Record, ...]:
+    return tuple(
+        Record(Path("x"), source, label, str(i), finding=finding, split="train")
+        for i, (source, label, finding) in enumerate(rows)
+    )
+
+
+def test_folding_keeps_what_the_network_says() -> None:
+    keras.utils.set_random_seed(1)
+    model = network.build(classes=3, image_size=64)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            size = layer.gamma.shape
+            layer.set_weights([rng.uniform(0.5, 1.5, size), *rng.normal(0, 0.1, (2, *size)), rng.uniform(0.5, 2, size)])
+    images = rng.uniform(0, 255, (2, 64, 64, 1)).astype(np.float32)
+    folded = network.fold_norms(model)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in folded.layers)
+    expected = model.predict(images, verbose=0)
+    assert folded.predict(images, verbose=0) == pytest.approx(
+        expected, rel=1e-3, abs=1e-3 * float(np.abs(expected).max())
+    )
+
+
+def test_probabilities_are_even_by_class_and_milder_by_source() -> None:
+    rows = [("a", "normal", "")] * 90 + [("b", "normal", "")] * 10 + [("a", "covid19", "")] * 20
+    data = Dataset(records(*rows), np.zeros((120, 64, 64), np.uint8), ("normal", "covid19"), (), 0)
+    drawn = cut(data, None, None).probabilities
+    assert drawn.sum() == pytest.approx(1)
+    assert drawn[:100].sum() * 0.875 == pytest.approx(drawn[100:].sum())
+    assert drawn[:90].sum() == pytest.approx(3 * drawn[90:100].sum())
+
+
+def test_findings_are_known_where_a_source_says_them() -> None:
+    rows = [("nih14", "other", "Mass|Nodule"), ("nih", "other", "Pneumonia"), ("nih", "normal", "No Finding"),
+            ("siim", "covid19", "typical")]  # fmt: skip
+    data = Dataset(records(*rows), np.zeros((4, 64, 64), np.uint8), ("normal", "other", "covid19"), (), 0)
+    crops = cut(data, None, None)
+    assert crops.findings.sum(axis=1).tolist() == [2, -(len(FINDINGS) - 2), 0, -len(FINDINGS)]
+    assert np.allclose(crops.targets.sum(axis=1), 1) and crops.targets.argmax(axis=1).tolist() == [1, 1, 0, 2]
+
+
+def test_wide_crop_keeps_the_box_in_its_place() -> None:
+    picture = np.zeros((256, 256), np.uint8)
+    picture[77:179, 64:192] = 200
+    crop, box = widen(picture, Box(0.25, 0.3, 0.75, 0.7), 0.06)
+    assert crop.shape == (WIDE, WIDE) and box is not None
+    rows, columns = box.slices(WIDE, WIDE)
+    assert crop[rows, columns].mean() > 190 and crop[: rows.start - 2].max() < 60
+    assert widen(picture, None, 0.06)[1] is None
+
+
+def test_views_depend_on_seed_and_epoch_alone_and_come_in_pairs() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (6, WIDE, WIDE), np.uint8)
+    targets, findings = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]], np.full((6, len(FINDINGS)), -1, np.float32)
+    crops = Crops(pictures, (Box(0.1, 0.1, 0.9, 0.9), None) * 3, targets, findings, np.full(6, 1 / 6))
+    settings = config.Settings(
+        strength="forms",
+        image_size=48,
+        detail=32,
+        start_size=40,
+        start_epochs=1,
+        batch_size=4,
+        steps_per_epoch=2,
+        margin=0.1,
+    )
+    views = Views(crops, settings)
+    whole = [(x.numpy(), y.numpy()) for x, y in views.stream(0).take(4)]
+    later = [(x.numpy(), y.numpy()) for x, y in views.stream(1).take(2)]
+    assert [x.shape for x, _ in whole] == [(4, 40, 40, 1)] * 2 + [(4, 48, 48, 1)] * 2
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[2:], later, strict=True))
+    for images, packed in whole:
+        assert np.array_equal(packed[::2], packed[1::2]) and not np.array_equal(images[0], images[1])
+    assert settings.easing(0) == 1 and settings.easing(settings.epochs - 1) == pytest.approx(settings.ease)
+
+
+def test_degradations_of_no_strength_change_nothing() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (WIDE, WIDE), np.uint8)
+    still = degrade(picture, np.random.default_rng(1), Degradation().eased(0))
+    assert np.array_equal(still, picture)
+    changed = [degrade(picture, np.random.default_rng(seed), Degradation()) for seed in range(8)]
+    assert all(one.shape == picture.shape and one.dtype == np.uint8 for one in changed)
+    assert sum(np.array_equal(one, picture) for one in changed) == 0
+
+
+def test_loss_pulls_views_together_and_leaves_unknown_findings_out() -> None:
+    targets, unknown = np.eye(3, dtype=np.float32)[[0, 0]], np.full((2, len(FINDINGS)), -1, np.float32)
+    logits = np.zeros((2, 3 + len(FINDINGS)), np.float32)
+    logits[:, 3:] = 5
+    logits[0, 0], logits[1, 1] = 2, 2
+    loss = PackedLoss(3, findings=1.0, consistency=1.0)
+    alone, paired = (
+        keras.ops.convert_to_numpy(loss.call(pack(targets, unknown, paired=both), logits)) for both in (False, True)
+    )
+    assert alone == pytest.approx([0.2395, 2.2395], abs=1e-3), "the cross-entropy and nothing else"
+    assert paired[0] - alone[0] == pytest.approx(paired[1] - alone[1]) and paired[0] > alone[0] + 1
+
+
+def test_a_run_on_degraded_views_ends_in_a_bundle(drawn_folder: Path, tmp_path: Path) -> None:
+    more = ("--strength", "forms", "--detail", "48", "--epochs", "2", "--steps-per-epoch", "3")
+    done = run_training(drawn_folder, tmp_path / "run", *more)
+    assert done.returncode == 0, done.stderr[-2000:]
+    bundle = bundles.load(tmp_path / "run" / "bundle")
+    assert bundle.card.framing.detail == 48 and bundle.card.framing.margin is None
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(config.TrainingError, match="needs --strength forms"):
+        config.Settings(margin=0.1)
+    with pytest.raises(config.TrainingError, match="does not go with"):
+        config.Settings(strength="forms", batch_size=31)
+    with pytest.raises(config.TrainingError, match="above --image-size"):
+        config.Settings(image_size=64, detail=96)
