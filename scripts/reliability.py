@@ -20,44 +20,44 @@ MEASURED_BY = {
 # What breaks, what happens then, and the test that breaks it.
 CASES = (
     (
-        "The browser is closed in the middle of an upload or a reading",
-        "The reading that runs comes to its end, those that wait leave the line within half a second, and nobody else "
-        "notices. A minute later the session's pictures, readings and downloads are taken out of the memory.",
+        "The browser is closed during an upload or a reading",
+        "The current reading finishes, waiting files leave the queue within half a second, and other visitors are not "
+        "affected. A minute later the session's images, readings and downloads are deleted from memory.",
         "tests/interface/test_server.py",
     ),
     (
-        "The connection breaks for a moment",
-        "The page comes back within a minute and finds its pictures and readings. Files that still waited for their "
-        "turn are gone: choose them again.",
+        "The connection is lost for a moment",
+        "If the page reconnects within a minute, its images and readings are still there. Files that were waiting "
+        "in the queue are lost: choose them again.",
         "tests/interface/test_server.py",
     ),
     (
-        "Somebody's file takes for ever to unpack",
-        "After 20 s (`CXR_SECONDS_PER_PICTURE`) it is given up with a sentence, and the next in line has its turn. "
-        "The decoder ends on its own later; while four such still run, further files are refused with a sentence.",
+        "A file takes too long to decode",
+        "After 20 s (`CXR_SECONDS_PER_PICTURE`) it is refused, and the next file in the queue is read. The abandoned "
+        "decoder ends later; while four of them run, further files are refused.",
         "tests/interface/test_queue.py",
     ),
     (
         "The server is killed and started again",
-        "Pages that were open connect again by themselves and are empty. The server writes no file while it runs, so "
-        "none is half written; what was downloaded is safe.",
+        "Open pages reconnect and are empty. The server writes no files, so none can be incomplete; finished downloads "
+        "are not affected.",
         "tests/interface/test_server.py",
     ),
     (
         "The bundle is replaced while the server runs",
         "Readings come from the old bundle until its card is replaced, then from the new one. A network that does not "
-        "fit its card is never used: the page says so in a sentence until both fit.",
+        "match its card is never used: the page shows a message until both match.",
         "tests/interface/test_uploads.py",
     ),
     (
         "The disk is full",
-        "The app does not notice. `python -m model read` ends with a sentence and exit code 1: of JSON lines what was "
-        "written before is kept, of a table the old file stays as it was.",
+        "The app is not affected. `python -m model read` ends with a message and exit code 1. JSON lines that were "
+        "written before are kept; an existing table stays unchanged.",
         "tests/interface/test_server.py",
     ),
     (
         "There is no network",
-        "The app needs none: the trained network and the sample come with it, and the server calls nobody.",
+        "The app needs none: the network and the sample are part of it, and the server connects to no other host.",
         "tests/interface/test_server.py",
     ),
 )
@@ -77,19 +77,19 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# Reliability",
         "",
-        "What happens under a crowd, with damaged files, and when something breaks. Written by "
-        "`python -m scripts.reliability` from `benchmarks/results/`; the commands that measure again stand below each "
-        "part. For research and education, not a medical device.",
+        "The app with many visitors, with damaged files, and when something fails. Written by "
+        "`python -m scripts.reliability` from `benchmarks/results/`; each section names the command that measures it "
+        "again. For research and education, not a medical device.",
         "",
         f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB, "
         f"{machine['system']}, Python {machine['python']}, with {crowd['bundle']}.",
         "",
-        "## A crowd",
+        "## Many visitors",
         "",
-        f"{crowd['what'][0].upper()}{crowd['what'][1:]}. {len(crowd['classes'])} classes, one after the other, "
-        f"{crowd['seconds_between_classes']:g} s apart. One picture is read at a time (`CXR_READINGS_AT_ONCE`), first "
-        "come first served, and who has many pictures goes to the end of the line after each; who waits for longer "
-        "than half a second sees how many readings come first.",
+        f"{crowd['what'][0].upper()}{crowd['what'][1:]}. {len(crowd['classes'])} groups of visitors, "
+        f"{crowd['seconds_between_classes']:g} s apart. One image is read at a time (`CXR_READINGS_AT_ONCE`). A "
+        "visitor with several images goes to the end of the queue after each one; after half a second of waiting the page "
+        "says how many readings come first.",
         "",
         *targets(crowd),
         "",
@@ -101,15 +101,15 @@ def document(results: dict[str, dict[str, Any]]) -> str:
             for number, one in enumerate(crowd["classes"], 1)
         ),
         "",
-        f"{crowd['readings_that_waited']} of {crowd['readings']} readings waited so long that the page said so.",
+        f"{crowd['readings_that_waited']} of {crowd['readings']} readings waited long enough for that message.",
     ]
     if steady := crowd["steady"]:
         lines += [
             "",
-            f"After the classes, visitors came and went, {steady['sessions_at_a_time']} at a time with "
-            f"{steady['pictures_of_each']} pictures each: {steady['readings']} readings in "
-            f"{steady['seconds'] / 60:.1f} minutes. The server's memory, as the medians of equal parts of that time "
-            "after its first fifth: "
+            f"After that, visitors came and left, {steady['sessions_at_a_time']} at a time with "
+            f"{steady['pictures_of_each']} images each: {steady['readings']} readings in "
+            f"{steady['seconds'] / 60:.1f} minutes. The server's memory, as medians of equal parts of that time "
+            "after the first fifth: "
             + ", ".join(f"{value:.0f}" for value in steady["medians_of_each_tenth_after_the_second"])
             + " MB.",
         ]
@@ -117,10 +117,10 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
         command("crowd"),
         "",
-        "## One replica and two",
+        "## One replica and two replicas",
         "",
-        f"{replicas['what'][0].upper()}{replicas['what'][1:]}. Two read {replicas['second_replica_adds']:g} times as "
-        "many pictures a second as one: they share the machine's cores, and each has a line of its own.",
+        f"{replicas['what'][0].upper()}{replicas['what'][1:]}. Two replicas read "
+        f"{replicas['second_replica_adds']:g} times as many images a second as one: they share the cores, and each has its own queue.",
         "",
         *targets(replicas),
         "",
@@ -138,8 +138,8 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
         "## Damaged files",
         "",
-        f"{fuzz['inputs']:,} files of every format, damaged at random: {fuzz['outcomes']['radiograph']:,} could still "
-        f"be read, the others ended as one of {len(fuzz['outcomes']) - 1} sentences.",
+        f"{fuzz['inputs']:,} randomly damaged files of all formats: {fuzz['outcomes']['radiograph']:,} could still be "
+        f"read, the others were refused with one of {len(fuzz['outcomes']) - 1} messages.",
         "",
         *targets(fuzz),
         "",
@@ -147,14 +147,14 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
         "## Memory and start",
         "",
-        f"{memory['different_pictures']} different radiographs in one process, and the app with one visitor.",
+        f"{memory['different_pictures']} different radiographs in one process; the app with one visitor.",
         "",
         *targets(memory),
         *targets(server)[2:],
         "",
         f"{command('memory')} {command('server')}",
         "",
-        "## From the upload to the answer",
+        "## From upload to decision",
         "",
         f"{page['what'][0].upper()}{page['what'][1:]}.",
         "",
@@ -180,9 +180,9 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
         command("page"),
         "",
-        "## When something breaks",
+        "## Failures",
         "",
-        "| What breaks | What happens | Tested in |",
+        "| Failure | What happens | Test |",
         "| --- | --- | --- |",
         *(f"| {what} | {then} | `{test}` |" for what, then, test in CASES),
     ]
@@ -190,13 +190,13 @@ def document(results: dict[str, dict[str, Any]]) -> str:
 
 
 def targets(result: dict[str, Any]) -> list[str]:
-    """A table of what was promised and what was found."""
+    """A table of limits and measurements."""
     rows = [
         f"| {name} | {'none' if row['limit'] is False else row['limit']} "
         f"| {'none' if row['found'] is False else row['found']} | {'yes' if row['met'] else '**no**'} |"
         for name, row in result["targets"].items()
     ]
-    return ["| What | Limit | Found | Kept |", "| --- | --- | --- | --- |", *rows]
+    return ["| Measurement | Limit | Measured | Met |", "| --- | --- | --- | --- |", *rows]
 
 
 def times(row: dict[str, Any]) -> str:
@@ -211,7 +211,7 @@ def span(milliseconds: dict[str, Any]) -> str:
 
 def command(name: str) -> str:
     """How to measure a part again."""
-    return f"`{MEASURED_BY[name]}` measures this again."
+    return f"Measure again: `{MEASURED_BY[name]}`."
 
 
 def measured() -> dict[str, dict[str, Any]]:
