@@ -88,8 +88,8 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "",
         f"{crowd['what'][0].upper()}{crowd['what'][1:]}. {len(crowd['classes'])} groups of visitors, "
         f"{crowd['seconds_between_classes']:g} s apart. One image is read at a time (`CXR_READINGS_AT_ONCE`). A "
-        "visitor with several images goes to the end of the queue after each one; after half a second of waiting the page "
-        "says how many readings come first.",
+        "visitor with several images goes to the end of the queue after each one; after half a second of waiting the "
+        "page says how many readings come first.",
         "",
         *targets(crowd),
         "",
@@ -120,7 +120,8 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "## One replica and two replicas",
         "",
         f"{replicas['what'][0].upper()}{replicas['what'][1:]}. Two replicas read "
-        f"{replicas['second_replica_adds']:g} times as many images a second as one: they share the cores, and each has its own queue.",
+        f"{replicas['second_replica_adds']:g} times as many images a second as one: they share the "
+        "cores, and each has its own queue.",
         "",
         *targets(replicas),
         "",
