@@ -28,16 +28,23 @@ _EARLIER = 0.5
 _leaving: dict[str, asyncio.TimerHandle] = {}
 
 # Screen readers choose their voice by the document's language, and browsers the shapes of letters. On a phone the menu
-# lies over the page, and Streamlit leaves it there when a link in it was touched.
+# lies over the page, and Streamlit leaves it there when a link in it was touched; and where the menu has a section, its
+# list has something else than items in it, so that it is better none to a screen reader (WCAG 2.2, 1.3.1).
 _document = st.components.v2.component(
     "chest_xray_document",
     html="<span hidden></span>",
     js="""
+const LIST = "ul[data-testid=stSidebarNavItems]";
 let listening = false;
+function mend() {
+  for (const part of document.querySelectorAll(`${LIST}:not([role]), ${LIST} li:not([role])`)) part.role = "none";
+}
 export default function ({ data }) {
   document.documentElement.lang = data.language;
   if (listening) return;
   listening = true;
+  mend();
+  new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("click", ({ target }) => {
     if (innerWidth >= 768 || !target.closest?.("[data-testid=stSidebarNavLink]")) return;
     setTimeout(() => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click());
@@ -171,7 +178,7 @@ def _forget(visit: Visit) -> None:
 
 
 def tell_browser(language: str) -> None:
-    """Tell the browser which language the page is in, and have a phone's menu close when a link in it was touched.
+    """Tell the browser which language the page is in, and mend what Streamlit's menu on a phone lacks.
 
     Args:
         language: as in the attribute `lang` of HTML, such as "es".
