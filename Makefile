@@ -81,6 +81,7 @@ clean: ## remove environments and caches, but not runs/
 	echo "Installing $< into $(@D) with $$("$$python" --version): a few minutes, only this once."; \
 	"$$python" -m venv --clear $(@D) && $(@D)/bin/python -m pip install $(PIP_FLAGS) -r $< && touch $@
 
+.venv-test/installed-test-all: requirements/archive.txt
 .venv-test/installed-bench .venv-test/installed-test-all: .venv-test/installed-%: requirements/%.txt .venv-test/installed
 	$(TEST) -m pip install $(PIP_FLAGS) -r $< && touch $@
 
