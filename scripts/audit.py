@@ -1,7 +1,7 @@
 """Ask the public advisories about every pinned package: `make audit`, or python -m scripts.audit.
 
-pip-audit (of the Python Packaging Authority) does the asking. Where no advisory service can be reached nothing is
-known, and that is what is said. The exit code is 1 where a package has a known weakness.
+pip-audit (of the Python Packaging Authority) does the asking. Where no advisory service can be reached, it says
+that nothing was audited. The exit code is 1 where a package has a known weakness.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def judge(answer: dict[str, Any]) -> tuple[list[str], bool]:
     lines = []
     for package in weak:
         for weakness in package["vulns"]:
-            mended = ", ".join(weakness["fix_versions"]) or "no version yet"
-            lines.append(f"{package['name']} {package['version']} has {weakness['id']}; mended in {mended}.")
+            fixed = ", ".join(weakness["fix_versions"]) or "no version yet"
+            lines.append(f"{package['name']} {package['version']} has {weakness['id']}; fixed in {fixed}.")
     if not asked:
         lines.append(f"Nothing was audited: no advisory service answers here for any of {len(packages)} packages.")
     else:

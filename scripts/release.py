@@ -120,7 +120,7 @@ def main(root: Path = ROOT, bundle: Path = DEFAULT_BUNDLE) -> int:
     print()
     print(licences.table(licences.of_requirements(root / "requirements.txt")))
     print()
-    print(f"{failed} things are to be mended before a release." if failed else "Ready to be released.")
+    print(f"{failed} problems must be fixed before a release." if failed else "Ready to be released.")
     return int(failed > 0)
 
 

@@ -1,4 +1,4 @@
-"""The classic trap shown: a network trained where the source equals the class, inside and outside."""
+"""A network trained where the source equals the class, measured inside and outside of its sources."""
 
 from __future__ import annotations
 

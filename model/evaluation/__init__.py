@@ -1,1 +1,1 @@
-"""The evidence: what the shipped bundle does on pictures it never learned from, measured again by one command."""
+"""Measures a bundle on radiographs that it did not learn from, and writes the evidence and the model card."""

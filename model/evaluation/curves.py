@@ -12,7 +12,7 @@ from model.evaluation.study import PictureSet, Study
 from model.training import calibration
 
 ROC, PRECISION_RECALL = "ROC", "precision-recall"
-# Even steps: finer than any of these sets can tell, and few enough for a page.
+# Even steps: finer than any of these sets resolves, and few enough for a page.
 GRID = np.linspace(0.0, 1.0, 51)
 # A computed share may miss the grid by a rounding error, and would fall into the next step.
 _ROUNDING = 1e-9
@@ -46,7 +46,7 @@ class Ranking:
         return np.cumsum(ordered * self._ill)[self._ends], np.cumsum(ordered * ~self._ill)[self._ends]
 
     def roc(self, weight: np.ndarray) -> np.ndarray:
-        """Sensitivity at most so many false alarms, at each step of `GRID`; NaN where a class is missing."""
+        """Highest sensitivity at each false-positive rate of `GRID`; NaN where a class is missing."""
         hit, alarm = self.counts(weight)
         if not hit[-1] or not alarm[-1]:
             return np.full(len(GRID), np.nan)
@@ -61,7 +61,7 @@ class Ranking:
         hit, alarm = self.counts(weight)
         if not hit[-1]:
             return np.full(len(GRID), np.nan)
-        # At a sensitivity of 0 the first threshold that finds anybody: before it nobody is called.
+        # At a sensitivity of 0 the first threshold with a true positive: before it nothing is called ill.
         first = np.searchsorted(hit / hit[-1], np.maximum(GRID, 2 * _ROUNDING) - _ROUNDING)
         return (hit / np.maximum(hit + alarm, 1e-12))[first]
 

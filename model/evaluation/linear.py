@@ -34,7 +34,7 @@ def classifier(strength: float) -> Pipeline:
 
 
 def measure(study: Study) -> dict[str, Any]:
-    """What linear models make of the pictures; without the training data, nothing.
+    """Figures of all linear models; none without the training data.
 
     Args:
         study: the bundle and its pictures.
@@ -78,7 +78,7 @@ def _shuffled(study: Study) -> Rows:
     labels = np.concatenate([chosen.labels for chosen in validation])
     real = classifier(0.01).fit(features, labels)
     rng = np.random.default_rng(0)
-    # Not the classes but the pictures are drawn anew, so that every class keeps its size.
+    # The labels are permuted, so that every class keeps its size.
     draws = 2 if study.quick else SHUFFLES
     senseless = [classifier(0.01).fit(features, rng.permutation(labels)) for _ in range(draws)]
     rows = []
@@ -95,7 +95,7 @@ def _shuffled(study: Study) -> Rows:
 
 
 def _sources(study: Study) -> Rows:
-    """Can the source be told from the network's features, within one class, which it was not trained to tell?
+    """Whether a linear model tells the source of pictures of one class from the network's features.
 
     Out-of-fold predictions on validation and test pictures, which the network did not learn from.
     """
@@ -125,7 +125,7 @@ def _source_row(
     label: str, names: list[str], what: str, truth: np.ndarray, scores: np.ndarray, groups: np.ndarray
 ) -> Rows:
     right = (scores.argmax(axis=1) == truth).astype(float)
-    # Every source weighs the same, so that chance is one in as many.
+    # Every source weighs the same, so that chance is 1 / number of sources.
     balanced = right / np.bincount(truth)[truth] * len(truth) / len(names)
     where = {"set": f"{', '.join(names)}: validation and test", "source": ", ".join(names), "role": "internal"}
     key = f"source_from.{what.split()[-1]}.{label}"

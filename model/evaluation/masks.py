@@ -13,8 +13,8 @@ from model.evaluation.study import EvidenceError, PictureSet, Study
 from model.reading.radiograph import to_input
 
 MASKS = "lung_masks.csv"
-# A pixel belongs to the average lungs where it does so in this share of the masks: generous, so that erasing them
-# leaves little lung in any picture.
+# A pixel belongs to the average lungs if it is lung in this share of the masks: few, so that erasing the average leaves
+# little lung in any picture.
 COMMON = 0.25
 # Share of the side by which a mask grows before the lungs are erased, so that their outline goes too.
 GROWN = 0.04

@@ -1,4 +1,4 @@
-"""Figures as rows of the JSON, and metrics that are quick enough to be resampled a thousand times."""
+"""Figures as rows of the JSON, and metrics that are fast enough for a thousand resamples."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from model.training import calibration
 
 Rows = list[dict[str, Any]]
-# A bin of fewer pictures tells chance rather than calibration.
+# The observed share in a bin of fewer pictures is mostly chance.
 FEWEST_IN_BIN = 5
 BINS = 10
 
 
 def auc_of(truth: np.ndarray, score: np.ndarray) -> calibration.Metric:
-    """The area under the ROC curve as `evaluation.auc` gives it, sorted once for all resamples.
+    """The area under the ROC curve, as `calibration.auc` gives it, sorted once for all resamples.
 
     Args:
         truth: (n,) bool.

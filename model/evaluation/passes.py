@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from model.reading.bundle import Bundle
 
-# Pictures a file of the cache: few enough that an interrupted run loses seconds.
+# Pictures per file of the cache: an interrupted run loses the seconds of one file.
 CHUNK = 64
 
 
@@ -34,7 +34,7 @@ class Passes:
     """Runs a bundle on arrays of pictures; what was run before, with the same file, comes from the cache."""
 
     def __init__(self, bundle: Bundle, cache: Path) -> None:
-        """Keep the bundle and the folder; the results of each model file have a folder of their own."""
+        """Keep the bundle and a folder for its model file."""
         self.bundle = bundle
         self._folder = cache / bundle.card.sha256[:16]
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def run(
         "heatmaps": heatmaps.measure,
         "robustness": robustness.measure,
         "predictive": sources.predictive,
-        "failures": lambda s: sources.errors(s, cache / "evidence" / "confident_errors.csv"),
+        "failures": lambda s: selective.errors(s, cache / "evidence" / "confident_errors.csv"),
     }
     if unknown := sorted(set(parts) - set(measures)):
         raise study.EvidenceError(f"There is no part {', '.join(unknown)}; there are {', '.join(measures)}.")
@@ -131,7 +131,7 @@ def publish(out: Path, card: Card) -> None:
 
 
 def pages(out: Path, card: Card) -> dict[Path, str]:
-    """What the documents should say, by path, from the JSON files in `out` and the bundle's card."""
+    """The text of each document by its path, from the JSON files in `out` and the bundle's card."""
     folder = out / "docs" / "evidence"
     evidence = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
     return {

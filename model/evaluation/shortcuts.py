@@ -1,4 +1,4 @@
-"""Controls that tell whether it reads lungs: the same radiographs without lungs, with lungs or borders alone."""
+"""Controls for shortcuts: the same radiographs without the lungs, with the lungs alone, with the borders alone."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
-"""Each source on its own: ranking, operating points, what was called what, predictive values, confident errors."""
+"""Figures of each source: ranking, operating points, confusion, predictive values, healthy chests."""
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +14,6 @@ from model.training import card as bundle_card
 from model.training.manifest import healthy_class
 
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
-# An error is a confident one where the odds are this many times those at the decision boundary.
-CONFIDENT_ODDS = 10
-LISTED_ERRORS = 10
 
 
 def measure(study: Study) -> dict[str, Any]:
@@ -200,62 +194,3 @@ def predictive(study: Study) -> dict[str, Any]:
                     }
                 )
     return {"figures": rows}
-
-
-def errors(study: Study, paths: Path | None = None) -> dict[str, Any]:
-    """Errors by source and finding, and the most confident ones: counts, never a picture or its name.
-
-    Args:
-        study: the bundle and its pictures.
-        paths: a file for the paths of the `LISTED_ERRORS` most confident errors inside and outside, for whoever wants
-            to look at them; not to be committed.
-
-    Returns:
-        "kinds" (rows with counts) and "most_confident" (rows without a name).
-    """
-    kinds: Rows = []
-    wrong: Rows = []
-    for chosen in study.sets("external", "test"):
-        scores = study.scores(study.read(chosen).logits)
-        decided, confidence = study.decide(scores)
-        described = [_describe(study, chosen, i, decided) for i in range(len(decided))]
-        pictures = Counter((error["finding"], error["truth"]) for error in described)
-        of_kind: dict[tuple[str, ...], list[int]] = {}
-        for i in np.flatnonzero(decided != chosen.labels).tolist():
-            of_kind.setdefault(tuple(described[i].values()), []).append(i)
-            path = study.data.records[chosen.indices[i]].path.as_posix()
-            score = round(float(scores[i, decided[i]]), 3)
-            far = round(float(confidence[i]), 3)
-            wrong.append(
-                {"role": chosen.where["role"], **described[i], "score": score, "confidence": far, "path": path}
-            )
-        kinds += [
-            described[members[0]]
-            | {
-                "role": chosen.where["role"],
-                "errors": len(members),
-                "confident": int((confidence[members] >= np.log(CONFIDENT_ODDS)).sum()),
-                "n": pictures[key[1], key[2]],
-            }
-            for key, members in of_kind.items()
-        ]
-    wrong.sort(key=lambda error: -error["confidence"])
-    kinds.sort(key=lambda kind: (-kind["confident"], -kind["errors"]))
-    worst = [e for role in ("external", "internal") for e in [e for e in wrong if e["role"] == role][:LISTED_ERRORS]]
-    if paths and worst:
-        with paths.open("w", newline="", encoding="utf-8") as handle:
-            writer = csv.DictWriter(handle, list(worst[0]))
-            writer.writeheader()
-            writer.writerows(worst)
-    nameless = [{key: value for key, value in error.items() if key != "path"} for error in worst]
-    return {"odds": CONFIDENT_ODDS, "kinds": kinds, "most_confident": nameless}
-
-
-def _describe(study: Study, chosen: PictureSet, i: int, decided: np.ndarray) -> dict[str, Any]:
-    classes = study.card.classes
-    return {
-        "source": chosen.source,
-        "finding": chosen.findings[i] or "not stated",
-        "truth": classes[chosen.labels[i]],
-        "decided": classes[decided[i]],
-    }

@@ -17,8 +17,8 @@ def test_a_known_weakness_is_named_and_fails() -> None:
     lines, weak = audit.judge(found)
     assert weak
     assert lines == [
-        "a 2.0 has PYSEC-1; mended in 2.1.",
-        "a 2.0 has PYSEC-2; mended in no version yet.",
+        "a 2.0 has PYSEC-1; fixed in 2.1.",
+        "a 2.0 has PYSEC-2; fixed in no version yet.",
         "2 of 3 packages were audited, 1 have a known weakness.",
     ]
 

@@ -108,7 +108,7 @@ def test_all_of_it_ends_in_a_code_and_in_sentences(
     assert release.main(root, bundle) == 1
     said = capsys.readouterr().out
     assert "passes  Versions" in said and "FAILS   Evidence" in said and "pydicom" in said
-    assert said.rstrip().endswith("2 things are to be mended before a release.")
+    assert said.rstrip().endswith("2 problems must be fixed before a release.")
     (root / "docs" / "CHANGELOG.md").unlink()
     assert release.main(root, bundle) == 1
     assert "FAILS   Versions" in capsys.readouterr().out
