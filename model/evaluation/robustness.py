@@ -120,7 +120,7 @@ DISTURBANCES = (
     Disturbance("letterboxed", "bars above and below, a third higher", _letterbox(1.0, 4 / 3)),
 )
 UNTOUCHED = Disturbance("untouched", "as it came", lambda grey: grey)
-SAMPLE = 200
+SAMPLE = 120
 
 
 def measure(study: Study) -> dict[str, Any]:

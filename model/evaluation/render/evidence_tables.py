@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.evaluation import linear
+from model.evaluation import codec, linear
 from model.evaluation.render.studies import STUDIES
 from model.evaluation.render.tables import Row, interval, named, percent, pick, pivot, point, table
 
@@ -56,7 +56,7 @@ def _codec(part: Part) -> list[str]:
     return [
         f'The same radiographs, saved in other forms ({forms}) and read again. "Uncertain" and '
         '"refused" are decisions too; the checks of quality are left out. The shift is that of the log-odds of '
-        "COVID-19. At most 100 radiographs a source.",
+        f"COVID-19. At most {codec.SAMPLE} radiographs per source.",
         pivot(
             part["figures"],
             (PICTURES, "Form", "Network"),
