@@ -46,6 +46,7 @@ class Code(Enum):
     A_GZIP = "a gzip archive"
     A_GIF = "a GIF picture"
     A_JPEG2000 = "a JPEG 2000 picture without a DICOM header"
+    A_JPEG_LS = "a JPEG-LS picture without a DICOM header"
     A_JPEG_XL = "a JPEG XL picture"
     A_PHOTOSHOP = "a Photoshop file"
     AN_ICON = "an icon"
@@ -57,6 +58,14 @@ class Code(Enum):
     SAVE_AS_PNG = "save it as PNG"
     SAVE_AS_PNG_OR_DICOM = "save it as PNG or DICOM"
     SAVE_ONE_AS_PNG = "save one picture of it as PNG"
+
+    TIFF_TOO_MUCH = "The TIFF file has far more entries than a radiograph: save it again."
+    TIFF_UNSUPPORTED = (
+        "This TIFF file {what}, which can't be read here: save it as PNG or as an uncompressed TIFF of 8 or 16 bits."
+    )
+    TIFF_COLOURS = "holds colours of an unusual kind"
+    TIFF_COMPRESSION = "is compressed in an unusual way"
+    TIFF_NUMBERS = "holds numbers of an unusual kind ({bits} bits)"
 
     # Size of a picture
     SIZE_MISSING = "The file gives its picture no size: export it again and choose that."
@@ -92,16 +101,14 @@ class Code(Enum):
     DICOM_SERIES = (
         "This DICOM file is a series of {count} pictures: save the frontal chest radiograph alone and choose that."
     )
-    DICOM_UNKNOWN_CODEC = (
-        "This DICOM file is compressed in a way that can't be read here, perhaps as a video: save it uncompressed."
-    )
-    DICOM_DECODER_MISSING = (
-        "This DICOM file is compressed as {codec} and the decoder for that is not installed: install {package}, or "
-        "save the picture uncompressed."
-    )
+    DICOM_UNSUPPORTED = "This DICOM file {what}, which can't be read here: save it uncompressed and choose that."
+    IS_ON_SERVER = "refers to a picture on a server (JPIP)"
+    IS_VIDEO = "is compressed as a video"
+    IS_JPEG_XL = "is compressed as JPEG XL"
+    IS_PRIVATE = "is stored in a private way of its maker"
+    IS_UNKNOWN_CODEC = "is compressed in a way that is not known here"
     DICOM_CONTRADICTORY = "The DICOM file contradicts itself about the size of its picture: export it again."
     DICOM_FRAGMENTS = "The DICOM file has its picture in far too many pieces: export it again."
-    DICOM_ENDLESS = "The DICOM file is damaged: its JPEG 2000 picture never ends. Export it again."
     DICOM_SEGMENTED_TABLE = "This DICOM file has a segmented colour table: save the picture in grey or as PNG."
     DICOM_TOO_MUCH = "The DICOM file has far more elements than a radiograph: export it again."
     DICOM_INFLATES = "The DICOM file unpacks to far more than a radiograph holds: save it uncompressed."

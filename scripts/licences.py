@@ -21,8 +21,6 @@ ACCEPTED = {
     "fpdf2": "LGPL-3.0: imported unchanged from its own package when a PDF report is asked for; an image or installer "
     "that holds it has to pass its licence on and let it be replaced",
     "certifi": "MPL-2.0: a list of certificates, installed unchanged from its own package",
-    "pylibjpeg-libjpeg": "GPL-3.0: pydicom calls it where it is installed; the app works without it and ships none of "
-    "it; an image or installer that holds it has to offer its source",
     "tqdm": "MPL-2.0 and MIT: installed unchanged from its own package",
 }
 

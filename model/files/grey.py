@@ -17,6 +17,8 @@ CLIPPED = 0.1
 # More than this away from grey, in 0 to 255, counts as colour; compression alone tints by a few levels.
 _TINT = 32
 _SAMPLE = 250_000
+# Shares of a range of bits that a picture must reach to be taken for one that fills it.
+_LOWEST, _HIGHEST = 0.25, 0.6
 _BLOCK = 500_000
 
 
@@ -41,6 +43,27 @@ def value_range(values: NDArray[Any]) -> tuple[float, float]:
         return 0.0, 0.0
     low, high = np.percentile(counted, (CLIPPED, 100 - CLIPPED))
     return float(low), float(high)
+
+
+def display_range(values: NDArray[Any]) -> tuple[float, float]:
+    """The values to show as black and as white in a picture that does not say.
+
+    Whole numbers that fill most of 8 to 16 bits keep that range: so a picture of 8 bits that was stored in 12 or 16
+    stays as it was. Others are shown over `value_range`.
+
+    Args:
+        values: (H, W) or (H, W, C) numbers.
+
+    Returns:
+        Lowest and highest.
+    """
+    sample = thin(values)
+    low, high = value_range(sample)
+    if values.dtype.kind in "iu" and low >= 0 and high > 0:
+        top = 2.0 ** max(8, math.ceil(math.log2(high + 1))) - 1
+        if top < 65536 and low <= _LOWEST * top and high >= _HIGHEST * top:
+            return 0.0, top
+    return low, high
 
 
 def stretch(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:

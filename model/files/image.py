@@ -1,28 +1,28 @@
-"""PNG, JPEG, TIFF, WebP and BMP -> grey, through Pillow."""
+"""PNG, JPEG, TIFF, WebP and BMP -> grey. Each decoder checks what its format lets it check, and reports damage."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from model.errors import Unreadable
+from model.files import grey, jpeg, tiff
 from model.files.formats import Limits
-from model.files.grey import WORKING_PIXELS, is_coloured, shrink, shrink_factor, stretch, thin, value_range
+from model.files.picture import Picture, check_memory, from_channels, to_grey
 from model.files.warnings_filter import quiet
 from model.messages import Code, Message
 
 ORIENTATION = 0x0112
-PHOTOMETRIC = 262
-_TURNED = range(2, 9)
-_SAMPLE_SIDE = 500
-_STRIP = 4_000_000
-_WIDE = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_SEVERAL = Message(Code.SEVERAL_PICTURES)
+_EXIF, _APP1 = b"Exif\0\0", 0xE1
+# Samples a pixel by PNG's colour type; palettes may get an alpha channel.
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
+_PNG_LONGEST_WALK = 100_000
 
 
 def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32], list[Message]]:
@@ -37,9 +37,65 @@ def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32],
         (H, W) float32 grey from 0 to 255 and notes.
 
     Raises:
-        Unreadable: a limit is exceeded or the file is cut short. Pillow's own exceptions pass through.
+        Unreadable: a limit is exceeded, or the file is of a kind that can't be read. The decoders' exceptions, which
+            mean that it is damaged, pass through.
     """
     with quiet():
+        return to_grey(_DECODERS[kind](data, limits))
+
+
+def _png(data: bytes, limits: Limits) -> Picture:
+    from imagecodecs import png_decode
+
+    chunks = dict(_chunks(data))
+    header = chunks[b"IHDR"]
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    check_memory(limits, height, width, _PNG_SAMPLES.get(header[9], 4) * (2 if header[8] == 16 else 1))
+    # libpng compares the checksums of IDAT chunks and of the compressed stream.
+    picture = from_channels(png_decode(data))
+    picture.full_size = height, width
+    picture.orientation = _orientation(chunks.get(b"eXIf", b""))
+    if int.from_bytes(chunks.get(b"acTL", b"")[:4], "big") > 1:
+        picture.notes.append(_SEVERAL)
+    return picture
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """A PNG file's chunks by name (PNG, section 5.3), but for the pixels."""
+    at = 8
+    for _ in range(_PNG_LONGEST_WALK):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if len(name) < 4:
+            return
+        if name != b"IDAT":
+            yield name, data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _jpeg(data: bytes, limits: Limits) -> Picture:
+    frame = jpeg.frame(data)
+    if frame is None:
+        raise ValueError("no JPEG frame header")
+    if frame.process == jpeg.JPEG_LS:
+        raise Unreadable(Message(Code.FORMAT_OTHER, what=Code.A_JPEG_LS, advice=Code.SAVE_AS_PNG))
+    check_memory(limits, frame.height, frame.width, frame.components * (2 if frame.precision > 8 else 1))
+    # A JPEG decoder halves a picture for less than nothing.
+    large = frame.precision == 8 and frame.height * frame.width > grey.WORKING_PIXELS
+    pixels = jpeg.decode(data, halve=large)
+    if frame.components == 4:
+        # Inks are stored inverted, as Adobe does.
+        pixels = (pixels[..., :3] * (pixels[..., 3:] / np.float32(255)) + np.float32(0.5)).astype(np.uint8)
+    if frame.precision < 8:
+        pixels = pixels.astype(np.uint16)
+    picture = from_channels(pixels)
+    picture.full_size = frame.height, frame.width
+    exif = (content for marker, content, _ in jpeg.segments(data) if marker == _APP1 and content.startswith(_EXIF))
+    picture.orientation = _orientation(next(exif, b""))
+    return picture
+
+
+def _with_pillow(kind: str) -> Callable[[bytes, Limits], Picture]:
+    def read(data: bytes, limits: Limits) -> Picture:
         try:
             image = Image.open(io.BytesIO(data), formats=[kind.upper()])
         except Image.DecompressionBombError:
@@ -48,78 +104,32 @@ def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32],
             # The decoder of WebP holds four copies of the picture.
             allowed = replace(limits, pixels=limits.pixels // 4) if kind == "WebP" else limits
             allowed.check_shape(image.height, image.width)
-            full = image.size
-            notes: list[Message] = []
-            upright = _is_upright(image)
-            # Phones store a second, smaller picture in a JPEG (MPO); that is no animation.
-            if kind != "JPEG" and getattr(image, "is_animated", False):
-                notes.append(Message(Code.SEVERAL_PICTURES))
-            # A JPEG decoder halves a picture for less than nothing.
-            if kind == "JPEG" and image.width * image.height > WORKING_PIXELS:
-                image.draft(image.mode, (image.width // 2, image.height // 2))
-            try:
-                image.load()
-            except OSError as error:
-                if "truncated" in str(error):
-                    raise Unreadable(Message(Code.FILE_TRUNCATED, kind=kind)) from None
-                raise
-            if not upright:
-                notes.append(Message(Code.TURNED_UPRIGHT))
-            # Pillow turns TIFF itself.
-            turned = image if upright or kind == "TIFF" else ImageOps.exif_transpose(image)
-            grey = _grey(turned, notes)
-    if max(grey.shape) < max(full):
-        notes.append(Message(Code.SCALED_DOWN))
-    return grey, notes
+            image.load()
+            mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+            picture = from_channels(np.asarray(image.convert(mode)))
+            picture.full_size = image.height, image.width
+            if getattr(image, "is_animated", False):
+                picture.notes.append(_SEVERAL)
+            picture.orientation = _orientation(image.info.get("exif", b""))
+        return picture
+
+    return read
 
 
-def _is_upright(image: Image.Image) -> bool:
+def _orientation(exif: bytes) -> int:
+    """EXIF's Orientation; 1, which is upright, where it is missing or damaged."""
     try:
-        return image.getexif().get(ORIENTATION) not in _TURNED
+        found = Image.Exif()
+        found.load(exif)
+        return int(found.get(ORIENTATION, 1))
     except Exception:  # damaged EXIF says nothing about the pixels
-        return True
+        return 1
 
 
-def _grey(image: Image.Image, notes: list[Message]) -> NDArray[np.float32]:
-    if image.mode in _WIDE:
-        return _wide_grey(image, notes)
-    # A look at some of the pixels tells what to note; NEAREST takes them as they are, whatever the mode.
-    size = (min(image.width, _SAMPLE_SIDE), min(image.height, _SAMPLE_SIDE))
-    sample = image.resize(size, Image.Resampling.NEAREST)
-    if image.has_transparency_data and np.asarray(sample.convert("RGBA"))[..., 3].min() < 255:
-        notes.append(Message(Code.TRANSPARENCY_DROPPED))
-    if image.mode not in ("1", "L", "LA", "LAB") and is_coloured(np.asarray(_opaque(sample).convert("RGB"))):
-        notes.append(Message(Code.COLOURS_DROPPED))
-    return _in_strips(image, lambda strip: np.asarray(_opaque(strip).convert("L"))).astype(np.float32)
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    if image.mode == "LAB":
-        return image.getchannel(0)  # its lightness
-    if not image.has_transparency_data:
-        return image
-    black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-    black.alpha_composite(image.convert("RGBA"))
-    return black
-
-
-def _wide_grey(image: Image.Image, notes: list[Message]) -> NDArray[np.float32]:
-    kind = np.uint16 if image.mode.startswith("I;16") else np.float32
-    values = _in_strips(image, lambda strip: np.asarray(strip).astype(kind))
-    grey = stretch(values, *value_range(thin(values)))
-    notes.append(Message(Code.RANGE_STRETCHED))
-    # Pillow inverts "white is zero" for 8 bits alone.
-    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0:
-        grey = 255.0 - grey
-    return grey
-
-
-def _in_strips(image: Image.Image, convert: Callable[[Image.Image], NDArray[Any]]) -> NDArray[Any]:
-    """Convert a picture piece by piece and shrink a very large one on the way, in little more memory than its own."""
-    factor = shrink_factor(image.width * image.height)
-    rows = factor * max(1, _STRIP // (image.width * factor))
-    strips = []
-    for top in range(0, image.height - factor + 1, rows):
-        box = (0, top, image.width, min(top + rows, image.height))
-        strips.append(shrink(convert(image.crop(box)), factor))
-    return np.concatenate(strips)
+_DECODERS: dict[str, Callable[[bytes, Limits], Picture]] = {
+    "PNG": _png,
+    "JPEG": _jpeg,
+    "TIFF": tiff.decode,
+    "WebP": _with_pillow("WebP"),
+    "BMP": _with_pillow("BMP"),
+}

@@ -95,8 +95,15 @@ def test_cmyk_and_lab() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_twelve_bits_in_sixteen_fill_the_grey_range(kind: str) -> None:
+def test_twelve_bits_in_sixteen_are_the_picture_of_eight(kind: str) -> None:
     found = decode(encode(ramp().astype(np.uint16) * 16, kind))
+    assert np.abs(found.pixels - ramp()).max() < 1
+    assert found.notes == (STRETCHED,)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_that_use_little_of_their_range_fill_the_grey_range(kind: str) -> None:
+    found = decode(encode(ramp().astype(np.uint16) * 9 + 20_000, kind))
     expected = 255.0 * ramp() / ramp().max()
     assert np.abs(found.pixels - expected).max() < 4  # 0.1 % at each end is clipped
     assert found.pixels.min() == 0 and found.pixels.max() == 255
@@ -187,8 +194,7 @@ def test_what_is_cut_short_is_refused_in_a_sentence(kind: str, share: float) -> 
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures of over 250,000 pixels count as very large, so that the test need not make one of 20 million."""
     monkeypatch.setattr(grey, "WORKING_PIXELS", 250_000)
-    monkeypatch.setattr("model.files.image.WORKING_PIXELS", 250_000)
-    monkeypatch.setattr("model.files.image._STRIP", 100_000)
+    monkeypatch.setattr("model.files.picture._STRIP", 100_000)
 
 
 @pytest.mark.usefixtures("little_memory")

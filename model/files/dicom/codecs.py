@@ -1,109 +1,160 @@
-"""How DICOM pixel data are compressed: names, the package that decodes, the size that a stream claims."""
+"""How DICOM pixel data are compressed (PS3.5, section 10 and annex A.4), and the decoders for it."""
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import Unreadable
+from model.files import jpeg
+from model.messages import Code, Message
 
 JPEG2000_START = b"\xff\x4f\xff\x51"
+_PREFIX = "1.2.840.10008.1.2."
+# What is known of transfer syntaxes that can't be read; the longest prefix counts.
+_REFUSED = {
+    "4.94": Code.IS_ON_SERVER,
+    "4.95": Code.IS_ON_SERVER,
+    "4.10": Code.IS_VIDEO,
+    "4.11": Code.IS_JPEG_XL,
+    "7": Code.IS_VIDEO,
+    "": Code.IS_UNKNOWN_CODEC,
+}
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a compressed stream says about its picture: pixels a side, samples a pixel, and bits a sample."""
+
+    height: int
+    width: int
+    samples: int
+    precision: int
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A family of transfer syntaxes (PS3.5, section 10 and annex A.4).
+    """A family of transfer syntaxes.
 
     Attributes:
         name: for people.
-        package: decodes it and is on PyPI.
+        inspect: reads the stream's headers, or gives nothing for streams that have none.
+        decode: unpacks it, given whether colours are stored as RGB; raises any exception if it is damaged.
     """
 
     name: str
-    package: str
+    inspect: Callable[[bytes], Stream | None]
+    decode: Callable[[bytes, bool], NDArray[Any]]
 
 
-_JPEG = Codec("JPEG", "pylibjpeg-libjpeg")
-_JPEG_LOSSLESS = Codec("JPEG Lossless", "pylibjpeg-libjpeg")
-_JPEG_LS = Codec("JPEG-LS", "pylibjpeg-libjpeg")
-_JPEG2000 = Codec("JPEG 2000", "pylibjpeg-openjpeg")
-_RLE = Codec("RLE", "pylibjpeg-rle")
-_PREFIX = "1.2.840.10008.1.2."
+def _inspect_jpeg(stream: bytes) -> Stream | None:
+    frame = jpeg.frame(stream)
+    return Stream(frame.height, frame.width, frame.components, frame.precision) if frame else None
+
+
+def _inspect_jpeg2000(stream: bytes) -> Stream | None:
+    """The SIZ segment (ISO/IEC 15444-1, A.5.1)."""
+    at = stream.find(JPEG2000_START)
+    if at < 0 or at + 43 > len(stream):
+        return None
+    right, bottom, left, top = (int.from_bytes(stream[p : p + 4], "big") for p in range(at + 8, at + 24, 4))
+    samples, depth = int.from_bytes(stream[at + 40 : at + 42], "big"), stream[at + 42]
+    return Stream(bottom - top, right - left, samples, (depth & 127) + 1)
+
+
+def _decode_jpeg(stream: bytes, is_rgb: bool) -> NDArray[Any]:
+    frame = jpeg.frame(stream)
+    return jpeg.decode(stream, untransformed=is_rgb and frame is not None and not frame.has_transform)
+
+
+def _decode_jpeg_ls(stream: bytes, is_rgb: bool) -> NDArray[Any]:
+    from imagecodecs import jpegls_decode
+
+    return np.asarray(jpegls_decode(stream))
+
+
+def _decode_jpeg2000(stream: bytes, is_rgb: bool) -> NDArray[Any]:
+    from imagecodecs import jpeg2k_decode
+
+    # Decoys: whatever stands before the codestream, and a second one after it, could claim another size.
+    return np.asarray(jpeg2k_decode(stream[stream.find(JPEG2000_START) :]))
+
+
+_JPEG = Codec("JPEG", _inspect_jpeg, _decode_jpeg)
+_JPEG_LS = Codec("JPEG-LS", _inspect_jpeg, _decode_jpeg_ls)
+_JPEG2000 = Codec("JPEG 2000", _inspect_jpeg2000, _decode_jpeg2000)
 _CODECS = {
-    "4.50": _JPEG,
-    "4.51": _JPEG,
-    "4.57": _JPEG_LOSSLESS,
-    "4.70": _JPEG_LOSSLESS,
-    "4.80": _JPEG_LS,
-    "4.81": _JPEG_LS,
-    "4.90": _JPEG2000,
-    "4.91": _JPEG2000,
-    "4.201": _JPEG2000,
-    "4.202": _JPEG2000,
-    "4.203": _JPEG2000,
-    "5": _RLE,
+    # With the retired processes of JPEG, which some old files use.
+    **{f"4.{number}": _JPEG for number in (*range(50, 67), 70)},
+    **dict.fromkeys(("4.80", "4.81"), _JPEG_LS),
+    **dict.fromkeys(("4.90", "4.91", "4.201", "4.202", "4.203"), _JPEG2000),
 }
-
-_JP2_SIGNATURE, _JP2_SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  ", 12
+# Run lengths and deflated frames state no size of their own: they are unpacked to that of the data set.
+RLE, DEFLATED_FRAMES = _PREFIX + "5", _PREFIX + "8.1"
+_NATIVE = ("1.2.840.10008.1.2", *(_PREFIX + end for end in ("1", "1.99", "2")))
 
 
 def codec(transfer_syntax: str) -> Codec | None:
-    """The codec of a transfer syntax UID; None if the pixels are not compressed or in no way known here."""
-    return _CODECS.get(transfer_syntax.removeprefix(_PREFIX)) if transfer_syntax.startswith(_PREFIX) else None
+    """The codec of a transfer syntax UID; None if pixels are not compressed, or as run lengths or deflated frames.
+
+    Raises:
+        Unreadable: it is none that can be read; the sentence says what it is.
+    """
+    if transfer_syntax in (*_NATIVE, RLE, DEFLATED_FRAMES):
+        return None
+    if not transfer_syntax.startswith(_PREFIX):
+        what = Code.IS_PRIVATE if transfer_syntax else _REFUSED[""]
+    else:
+        end = transfer_syntax.removeprefix(_PREFIX)
+        if end in _CODECS:
+            return _CODECS[end]
+        what = next(code for prefix, code in _REFUSED.items() if end.startswith(prefix))
+    raise Unreadable(Message(Code.DICOM_UNSUPPORTED, what=what))
 
 
-def claimed_sizes(frame: bytes) -> list[tuple[int, int]]:
-    """Sizes that a JPEG, JPEG-LS or JPEG 2000 stream claims for itself, which the decoder will make room for.
-
-    They may differ from the Rows and Columns of the DICOM file around it, by mistake or with intent.
+def inflate(stream: bytes, size: int) -> bytes:
+    """Unpack a deflated frame (PS3.5, A.4.13).
 
     Args:
-        frame: the compressed picture.
+        stream: raw deflate.
+        size: bytes of the unpacked frame, with or without one of padding.
+
+    Raises:
+        ValueError: it unpacks to more or less. zlib's errors pass through.
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    pixels = inflater.decompress(stream, size + 2)
+    if not inflater.eof or len(pixels) not in (size, size + 1):
+        raise ValueError("the frame is not as long as it should be")
+    return pixels[:size]
+
+
+def align(values: NDArray[Any], precision: int, stored: int, high: int, signed: bool) -> NDArray[Any]:
+    """The stored values of a decoded stream, which holds cells of which they may fill a part (PS3.5, 8.1.1).
+
+    Args:
+        values: as decoded.
+        precision: bits a sample in the stream.
+        stored: Bits Stored.
+        high: High Bit.
+        signed: Pixel Representation is two's complement, which no JPEG stream says of itself.
 
     Returns:
-        (height, width) of each header found; empty for other streams and damaged ones.
+        The values, moved down where they lie higher, without the bits above them, and with their sign.
     """
-    return _jpeg2000_sizes(frame) if JPEG2000_START in frame else _jpeg_sizes(frame)
-
-
-def has_endless_box(frame: bytes) -> bool:
-    """Whether a box of length 0, which pydicom would never come past, stands before a JP2 file's codestream.
-
-    Length 0 means "to the end of the file", so nothing can follow (ISO/IEC 15444-1, I.4).
-
-    Args:
-        frame: the compressed picture.
-    """
-    at = _JP2_SIGNATURE_BOX
-    if not frame.startswith(_JP2_SIGNATURE):
-        return False
-    while at < len(frame) and frame[at + 4 : at + 8] != b"jp2c":
-        length = int.from_bytes(frame[at : at + 4], "big")
-        if length == 0:
-            return True
-        at += length
-    return False
-
-
-def _jpeg2000_sizes(frame: bytes) -> list[tuple[int, int]]:
-    """The SIZ segment (ISO/IEC 15444-1, A.5.1); all of them, since JP2 boxes before the right one may hold decoys."""
-    sizes = []
-    start = frame.find(JPEG2000_START)
-    while start >= 0 and start + 24 <= len(frame):
-        right, bottom, left, top = (int.from_bytes(frame[at : at + 4], "big") for at in range(start + 8, start + 24, 4))
-        sizes.append((bottom - top, right - left))
-        start = frame.find(JPEG2000_START, start + 4)
-    return sizes
-
-
-def _jpeg_sizes(frame: bytes) -> list[tuple[int, int]]:
-    """The frame headers SOF0 to SOF15 and SOF55 (ITU-T T.81, B.2.2; T.87, C.2.2) before the first scan."""
-    at = 2
-    while at + 9 <= len(frame) and frame[at] == 0xFF:
-        marker = frame[at + 1]
-        if marker == 0xFF:  # fill bytes may stand before any marker
-            at += 1
-        elif marker == 0xDA:
-            break
-        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            return [(int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big"))]
-        else:
-            at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
-    return []
+    stored = min(stored, precision)
+    unused = high + 1 - stored
+    shift = unused if unused > 0 and precision >= stored + unused else 0
+    if precision == stored and not signed and values.dtype.kind == "u":
+        return values
+    bits = 8 * values.dtype.itemsize
+    if bits > 16:
+        raise ValueError("more than 16 bits a sample")
+    kind = np.dtype(f"{'i' if signed else 'u'}{values.dtype.itemsize}")
+    # To the upper end of the cell and back, which brings the sign along.
+    return (values << (bits - stored - shift)).view(kind) >> (bits - stored)

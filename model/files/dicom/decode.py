@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.encaps import generate_frames
-from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from model.errors import Unreadable
-from model.files.dicom import display, libjpeg, tags
-from model.files.dicom.codecs import Codec, claimed_sizes, codec, has_endless_box
+from model.files.dicom import display, tags
+from model.files.dicom.codecs import DEFLATED_FRAMES, RLE, Stream, align, codec, inflate
 from model.files.dicom.dataset import ITEM, PIXELS
 from model.files.dicom.dataset import read as read_dataset
 from model.files.formats import Limits
@@ -48,8 +47,8 @@ def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[Messa
         None where the file does not say.
 
     Raises:
-        Unreadable: there is no single picture in it, a limit is exceeded, or no decoder for its compression is
-            installed. pydicom's own exceptions pass through.
+        Unreadable: there is no single picture in it, a limit is exceeded, or its compression can't be read. The
+            decoders' own exceptions, which mean that it is damaged, pass through.
     """
     with quiet():
         dataset = read_dataset(data, limits)
@@ -83,77 +82,68 @@ def _check(dataset: Any, limits: Limits) -> None:
 
 def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
     """Decompress; returns (H, W) or (H, W, 3) and what the values mean now."""
-    syntax = dataset.file_meta.TransferSyntaxUID
-    found = codec(syntax)
+    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    compression = codec(syntax)
+    photometric = str(dataset.PhotometricInterpretation)
+    high = display.number(dataset, "HighBit")
+    high = dataset.BitsStored - 1 if high is None else int(high)
+    if compression is None:
+        # pydicom counts the bits stored from the lower end, so it is told of a value that fills the cell.
+        unused = max(0, high + 1 - dataset.BitsStored)
+        unused = unused if dataset.BitsStored + unused <= dataset.BitsAllocated else 0
+        dataset.BitsStored += unused
+        pixels, photometric = _uncompressed(dataset, syntax)
+        dataset.BitsStored -= unused
+        pixels = pixels >> unused if unused else pixels
+    else:
+        frame = _frame(dataset)
+        stream = _check_stream(dataset, compression.inspect(frame), limits)
+        pixels = compression.decode(frame, photometric == "RGB")
+        pixels = align(pixels, stream.precision, dataset.BitsStored, high, dataset.PixelRepresentation == 1)
+        dataset.BitsStored = min(dataset.BitsStored, stream.precision)
+        if pixels.ndim == 3 and photometric != "YBR_FULL":
+            photometric = "RGB"
+        elif pixels.ndim == 3 and compression.name == "JPEG":
+            photometric = "RGB"  # its decoder turns colours
+    if pixels.shape[:2] != (dataset.Rows, dataset.Columns) or pixels.ndim != (3 if dataset.SamplesPerPixel > 1 else 2):
+        raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
+    return pixels, photometric
+
+
+def _uncompressed(dataset: Any, syntax: str) -> tuple[NDArray[Any], str]:
+    """Pixels as they are, or as run lengths or deflated: pydicom knows what the elements say of them."""
+    raw = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * dataset.BitsAllocated // 8
+    if syntax == DEFLATED_FRAMES:
+        dataset.PixelData = inflate(_frame(dataset), raw)
+        syntax = dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    # Run lengths may unpack 64-fold, but an honest writer never makes them longer than the pixels (PS3.5, annex G.3).
+    elif syntax == RLE and len(_frame(dataset)) > 2 * raw + 1024:
+        raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
     try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        raise Unreadable(Message(Code.DICOM_UNKNOWN_CODEC)) from None
-    if found:
-        if not decoder.is_available:
-            raise _missing(found)
-        _check_compressed(dataset, found, limits)
-    unused = 0 if found else _unused_below(dataset)
-    try:
-        pixels, meta = _decompress(decoder, dataset)
+        pixels, meta = get_decoder(UID(syntax)).as_array(dataset)
     except BaseException as error:
         # pylibjpeg-rle is written in Rust, and Rust's panics arrive as something that is no Exception.
         if type(error).__name__ == "PanicException":
             raise ValueError("the decoder gave up") from None
-        # Pillow alone reads JPEG of 8 bits; more need the full decoder.
-        if found and found.name != "RLE" and "pylibjpeg" not in decoder.available_plugins and dataset.BitsStored > 8:
-            raise _missing(found) from None
         raise
-    # Some decoders give all the frames that they find, whatever the file says.
-    if pixels.ndim not in (2, 3) or pixels.shape[:2] != (dataset.Rows, dataset.Columns):
-        raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
-    return pixels >> unused if unused else pixels, str(meta["photometric_interpretation"])
+    return pixels, str(meta["photometric_interpretation"])
 
 
-def _decompress(decoder: Decoder, dataset: Any) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Unpack with the decoder that is known to keep no memory, and the others after it."""
-    installed = decoder.available_plugins
-    if libjpeg.PLUGIN not in installed:
-        return decoder.as_array(dataset)
-    if JPEGBaseline8Bit == decoder.UID and "pillow" in installed:
-        with contextlib.suppress(Exception):
-            return decoder.as_array(dataset, decoding_plugin="pillow")
-    return decoder.as_array(dataset, decoding_plugin=libjpeg.PLUGIN)
-
-
-def _unused_below(dataset: Any) -> int:
-    """Bits to drop where old files have the values at the upper end of their cells (PS3.5, section 8.1.1).
-
-    pydicom counts the bits stored from the lower end, so it is told of a value that fills the cell.
-    """
-    high = display.number(dataset, "HighBit")
-    unused = 0 if high is None else int(high) + 1 - dataset.BitsStored
-    if unused <= 0 or dataset.BitsStored + unused > dataset.BitsAllocated:
-        return 0
-    dataset.BitsStored += unused
-    return unused
-
-
-def _check_compressed(dataset: Any, found: Codec, limits: Limits) -> None:
-    """Compare what the compressed stream would unpack to with what the file says and what is allowed."""
+def _frame(dataset: Any) -> bytes:
     if dataset.PixelData.count(ITEM) > _MOST_FRAGMENTS:
         raise Unreadable(Message(Code.DICOM_FRAGMENTS))
-    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
-    if has_endless_box(frame):
-        raise Unreadable(Message(Code.DICOM_ENDLESS))
-    # Run lengths state no size of their own, and any two bytes may stand in them by chance.
-    sizes = [] if found.name == "RLE" else claimed_sizes(frame)
-    for height, width in sizes:
-        limits.check_shape(height, width)
-    raw = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * dataset.BitsAllocated // 8
-    # Run lengths may unpack 64-fold, but an honest writer never makes them longer than the pixels (PS3.5, annex G.3).
-    too_long = found.name == "RLE" and len(frame) > 2 * raw + 1024
-    if too_long or (sizes and (dataset.Rows, dataset.Columns) not in sizes):
+    return next(generate_frames(dataset.PixelData, number_of_frames=1))
+
+
+def _check_stream(dataset: Any, stream: Stream | None, limits: Limits) -> Stream:
+    """Compare what the compressed stream would unpack to with what the file says and what is allowed."""
+    if stream is None:
+        raise ValueError("the stream has no header")
+    limits.check_shape(stream.height, stream.width)
+    said = dataset.Rows, dataset.Columns, dataset.SamplesPerPixel
+    if (stream.height, stream.width, stream.samples) != said:
         raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
-
-
-def _missing(found: Codec) -> Unreadable:
-    return Unreadable(Message(Code.DICOM_DECODER_MISSING, codec=found.name, package=found.package))
+    return stream
 
 
 def _grey(dataset: Any, pixels: NDArray[Any], photometric: str) -> tuple[NDArray[np.float32], list[Message]]:
