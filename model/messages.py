@@ -42,6 +42,7 @@ class Code(Enum):
     A_PDF = "a PDF document"
     A_ZIP = "a ZIP archive or an office document"
     A_RAR = "a RAR archive"
+    A_WADO_ANSWER = "an answer of a DICOM server (WADO-RS) with its frame around the picture"
     A_7Z = "a 7z archive"
     A_GZIP = "a gzip archive"
     A_GIF = "a GIF picture"
@@ -54,6 +55,7 @@ class Code(Enum):
     AN_SVG = "an SVG drawing"
     EXPORT_RADIOGRAPH = "export the radiograph in it as PNG or DICOM"
     TAKE_PICTURES_OUT = "take the pictures out of it"
+    SAVE_PART = "save the DICOM part of it"
     UNPACK = "unpack it"
     SAVE_AS_PNG = "save it as PNG"
     SAVE_AS_PNG_OR_DICOM = "save it as PNG or DICOM"
@@ -63,7 +65,6 @@ class Code(Enum):
     TIFF_UNSUPPORTED = (
         "This TIFF file {what}, which can't be read here: save it as PNG or as an uncompressed TIFF of 8 or 16 bits."
     )
-    TIFF_COLOURS = "holds colours of an unusual kind"
     TIFF_COMPRESSION = "is compressed in an unusual way"
     TIFF_NUMBERS = "holds numbers of an unusual kind ({bits} bits)"
 
@@ -91,6 +92,7 @@ class Code(Enum):
     DICOM_OTHER_OBJECT = "This DICOM file {what} and no picture: {advice}."
     IS_DICOMDIR = "is a DICOMDIR, the table of contents of a disc"
     IS_STRUCTURED_REPORT = "is a structured report"
+    IS_KEY_OBJECTS = "is a list of key pictures"
     IS_DOCUMENT = "holds a document such as a PDF"
     IS_PRESENTATION_STATE = "is a presentation state"
     IS_RADIOTHERAPY = "is a radiotherapy object"
@@ -106,6 +108,8 @@ class Code(Enum):
     IS_VIDEO = "is compressed as a video"
     IS_JPEG_XL = "is compressed as JPEG XL"
     IS_PRIVATE = "is stored in a private way of its maker"
+    HAS_ODD_BITS = "holds numbers of an unusual count of bits"
+    HAS_ODD_COLOURS = "holds colours of an unusual kind"
     IS_UNKNOWN_CODEC = "is compressed in a way that is not known here"
     DICOM_CONTRADICTORY = "The DICOM file contradicts itself about the size of its picture: export it again."
     DICOM_FRAGMENTS = "The DICOM file has its picture in far too many pieces: export it again."
@@ -114,7 +118,7 @@ class Code(Enum):
     DICOM_INFLATES = "The DICOM file unpacks to far more than a radiograph holds: save it uncompressed."
     DICOM_WINDOW_REPLACED = "The window in the file does not fit its picture and was replaced."
     DICOM_NO_WINDOW = "The file has no window: its range of values was stretched to 256 grey levels."
-    DICOM_MODALITY = "The file says that it is {what} and not a radiograph."
+    DICOM_MODALITY = "The file says that it is {what}: choose a frontal chest radiograph."
     A_CT = "a CT slice"
     AN_MR = "an MR slice"
     AN_ULTRASOUND = "an ultrasound picture"
@@ -122,15 +126,16 @@ class Code(Enum):
     A_NUCLEAR = "a nuclear medicine picture"
     A_PET = "a PET slice"
     AN_ENDOSCOPY = "an endoscopic picture"
+    A_DENTAL = "a dental radiograph"
+    A_PHOTOGRAPH = "a photograph"
     A_DOSE = "a radiotherapy dose"
-    DICOM_NOT_CHEST = "The file says that it does not show a chest."
-    DICOM_LATERAL = "The file says that it is a lateral view."
+    DICOM_NOT_CHEST = "The file says that it shows another part of the body: choose a frontal chest radiograph."
+    DICOM_LATERAL = "The file says that it is a lateral view: choose the frontal one."
     DICOM_RAW = "The file holds raw detector values, not a picture made for viewing."
 
     # ZIP archives
     ZIP_EMPTY = "The ZIP archive is empty: put pictures into it."
     ZIP_DAMAGED = "The ZIP archive is damaged or cut short: pack it again, or choose the pictures themselves."
-    ZIP_64 = "The ZIP archive is of the kind for more than 4 GB: pack the pictures into a plain one."
     ZIP_TABLE = "The ZIP archive holds far too many files: pack fewer into one."
     ZIP_TOO_MANY = "The ZIP archive holds more than {most} files, and {left} were left out: pack fewer."
     ZIP_TOO_LARGE = "The ZIP archive unpacks to more than can be read at once: choose this file by itself."
@@ -142,12 +147,12 @@ class Code(Enum):
     ZIP_NESTED = "This is a ZIP archive in a ZIP archive: unpack the inner one and choose its pictures."
 
     # Input check
-    LATERAL = (
-        "This looks like a lateral chest radiograph, and the network knows frontal ones alone: choose the frontal view."
-    )
-    OTHER_RADIOGRAPH = "This looks like a radiograph of another part of the body: choose a frontal chest radiograph."
-    OTHER_MEDICAL = "This looks like a CT, MRI or ultrasound picture: choose a frontal chest radiograph."
-    NOT_MEDICAL = "This does not look like a radiograph: choose a frontal chest radiograph."
+    NOT_FRONTAL = "This does not look like a frontal chest radiograph: choose one."
+    NOT_FRONTAL_BUT = "This does not look like a frontal chest radiograph, but like {what}: choose a frontal one."
+    LATERAL = "a lateral one"
+    OTHER_RADIOGRAPH = "a radiograph of another part of the body"
+    OTHER_MEDICAL = "a CT, MRI or ultrasound picture"
+    NOT_MEDICAL = "a picture that is no radiograph"
     INVERTED = "The grey scale looks inverted, with bones dark and air bright: invert it first."
     TURNED_LEFT = "The picture looks turned to the left by 90 degrees: turn it back first."
     TURNED_RIGHT = "The picture looks turned to the right by 90 degrees: turn it back first."

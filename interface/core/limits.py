@@ -21,7 +21,7 @@ from model.reading.reader import Reader, Reading, refused
 SECONDS, MOST_SECONDS = "CXR_SECONDS_PER_PICTURE", 20.0
 MOST_GIVEN_UP = 4
 # A class of students brings a few hundred pictures; Python makes an object of every entry of the table of contents.
-ARCHIVE_LIMITS = ArchiveLimits(members=500, bytes=4000 * MEGA, table_bytes=MEGA, zip64=False)
+ARCHIVE_LIMITS = ArchiveLimits(members=500, bytes=4000 * MEGA, table_bytes=MEGA)
 _LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 

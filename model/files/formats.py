@@ -120,6 +120,10 @@ def _is_bare_dicom(data: bytes) -> bool:
 
 def _describe(head: bytes) -> Message:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith((b"<?xml", b"<!--")) and b"<svg" in text:
+        return Message(Code.FORMAT_OTHER, what=Code.AN_SVG, advice=Code.SAVE_AS_PNG)
+    if text.startswith(b"--") and b"application/dicom" in text.lower():
+        return Message(Code.FORMAT_OTHER, what=Code.A_WADO_ANSWER, advice=Code.SAVE_PART)
     for signature, what, advice in _REFUSED:
         if head.startswith(signature) or text.startswith(signature):
             return Message(Code.FORMAT_OTHER, what=what, advice=advice)

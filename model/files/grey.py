@@ -48,22 +48,26 @@ def value_range(values: NDArray[Any]) -> tuple[float, float]:
 def display_range(values: NDArray[Any]) -> tuple[float, float]:
     """The values to show as black and as white in a picture that does not say.
 
-    Whole numbers that fill most of 8 to 16 bits keep that range: so a picture of 8 bits that was stored in 12 or 16
-    stays as it was. Others are shown over `value_range`.
+    Numbers that fill most of a usual range, which are whole ones of so many bits and real ones from 0 to 1 or 255,
+    keep that range: so a picture of 8 bits that was stored as other numbers stays as it was. All others are shown over
+    `value_range`.
 
     Args:
-        values: (H, W) or (H, W, C) numbers.
+        values: of any shape; a sample does.
 
     Returns:
         Lowest and highest.
     """
-    sample = thin(values)
-    low, high = value_range(sample)
-    if values.dtype.kind in "iu" and low >= 0 and high > 0:
-        top = 2.0 ** max(8, math.ceil(math.log2(high + 1))) - 1
-        if top < 65536 and low <= _LOWEST * top and high >= _HIGHEST * top:
-            return 0.0, top
-    return low, high
+    low, high = value_range(values)
+    if values.dtype.kind == "f":
+        bottom, top = (0.0, 1.0) if high <= 1 else (0.0, 255.0)
+    elif low >= 0:
+        bottom, top = 0.0, 2.0 ** max(8, math.ceil(math.log2(high + 1))) - 1
+    else:
+        half = 2.0 ** max(7, math.ceil(math.log2(max(-low, high + 1))))
+        bottom, top = -half, half - 1
+    fills = bottom <= low <= bottom + _LOWEST * (top - bottom) and bottom + _HIGHEST * (top - bottom) <= high <= top
+    return (bottom, top) if fills else (low, high)
 
 
 def stretch(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:

@@ -22,7 +22,9 @@ _SEVERAL = Message(Code.SEVERAL_PICTURES)
 _EXIF, _APP1 = b"Exif\0\0", 0xE1
 # Samples a pixel by PNG's colour type; palettes may get an alpha channel.
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
-_PNG_LONGEST_WALK = 100_000
+_LONGEST_WALK = 100_000
+# libwebp notices that these are missing, whatever they hold.
+_WEBP_LAST_BYTES = 6
 
 
 def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32], list[Message]]:
@@ -63,7 +65,7 @@ def _png(data: bytes, limits: Limits) -> Picture:
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """A PNG file's chunks by name (PNG, section 5.3), but for the pixels."""
     at = 8
-    for _ in range(_PNG_LONGEST_WALK):
+    for _ in range(_LONGEST_WALK):
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if len(name) < 4:
             return
@@ -105,6 +107,8 @@ def _with_pillow(kind: str) -> Callable[[bytes, Limits], Picture]:
             allowed = replace(limits, pixels=limits.pixels // 4) if kind == "WebP" else limits
             allowed.check_shape(image.height, image.width)
             image.load()
+            if kind == "WebP":
+                _check_webp(data)
             mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
             picture = from_channels(np.asarray(image.convert(mode)))
             picture.full_size = image.height, image.width
@@ -114,6 +118,35 @@ def _with_pillow(kind: str) -> Callable[[bytes, Limits], Picture]:
         return picture
 
     return read
+
+
+def _check_webp(data: bytes) -> None:
+    """See that a WebP picture takes all of its code, as WebP has no checksums: without the last bytes it must fail.
+
+    Raises:
+        ValueError: it does not.
+    """
+    name, code = next(((name, code) for name, code in _riff_chunks(data) if name in (b"VP8 ", b"VP8L")), (b"", b""))
+    code = code[:-_WEBP_LAST_BYTES]
+    body = b"WEBP" + name + len(code).to_bytes(4, "little") + code + b"\0" * (len(code) % 2)
+    shorter = b"RIFF" + len(body).to_bytes(4, "little") + body
+    try:
+        Image.open(io.BytesIO(shorter), formats=["WEBP"]).load()
+    except Exception:  # whichever; the one that is wanted
+        return
+    if name:
+        raise ValueError("the picture does not take all of its code")
+
+
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a WebP file by name (RFC 9649, section 2.3); those of an animation's frames are not opened."""
+    at = 12
+    for _ in range(_LONGEST_WALK):
+        name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if len(name) < 4:
+            return
+        yield name, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
 
 
 def _orientation(exif: bytes) -> int:

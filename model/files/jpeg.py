@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ LOSSLESS, JPEG_LS = 3, 55
 _SOS, _DHT, _DRI, _APP14, _SOF55 = 0xDA, 0xC4, 0xDD, 0xEE, 0xF7
 # Frame headers are 0xC0 to 0xCF, but for tables (C4), extensions (C8) and arithmetic conditioning (CC).
 _NO_FRAME = (0xC4, 0xC8, 0xCC)
+# Bytes at the end of a scan, and the most blocks that they make.
+_LAST_BYTES, _LAST_BLOCKS = 2, 6
+_SEQUENTIAL = (0, 1)
 # Of a lossless scan that are looked at together: what stays in the cache.
 _ROWS = 64
 # Faults of the header that say nothing against the pixels; telephones and old software write them.
@@ -75,7 +78,7 @@ def decode(stream: bytes, *, halve: bool = False, untransformed: bool = False) -
 
     libjpeg itself fills up what is missing and goes on after what it can't make sense of; here its warnings count as
     errors. Of a lossless stream of more than 8 bits, which no Python package decodes with warnings, the length of the
-    code is compared with what the pixels take.
+    code is compared with what the pixels take; of another such stream the end is looked at.
 
     Args:
         stream: from the SOI marker on. Without an EOI marker it is decoded if nothing else is missing.
@@ -93,17 +96,20 @@ def decode(stream: bytes, *, halve: bool = False, untransformed: bool = False) -
     if head is None or head.process == JPEG_LS:
         raise ValueError("no JPEG frame header")
     stream = _with_end(stream)
-    if head.precision > 8 or untransformed:
+    if head.precision <= 8 and not untransformed:
+        pixels = _strict(stream, head, halve)
+    else:
         from imagecodecs import jpeg8_decode
 
         space = "RGB" if untransformed and head.components == 3 else None
         pixels = jpeg8_decode(stream, colorspace=space, outcolorspace=space)
-        if head.process == LOSSLESS:
-            _check_length(stream, head, pixels)
-        elif head.precision == 8:
+        if head.precision <= 8:
             _strict(stream, head, halve)
-        return pixels
-    return _strict(stream, head, halve)
+        elif head.process in _SEQUENTIAL:
+            _check_end(stream, pixels, jpeg8_decode)
+    if head.process == LOSSLESS:
+        _check_length(stream, head, pixels)
+    return pixels
 
 
 def _with_end(stream: bytes) -> bytes:
@@ -124,7 +130,32 @@ def _strict(stream: bytes, head: Frame, halve: bool) -> NDArray[np.uint8]:
     return np.asarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _check_length(stream: bytes, head: Frame, pixels: NDArray[np.uint16]) -> None:
+def _check_end(stream: bytes, pixels: NDArray[Any], decode_again: Callable[[bytes], NDArray[Any]]) -> None:
+    """See that the last bytes of a scan make the last blocks of its picture.
+
+    Where libjpeg ran out of data or had some left, they make earlier blocks, or none.
+
+    Raises:
+        ValueError: they do not.
+    """
+    end = stream.rindex(EOI)
+    changed = np.argwhere(
+        (pixels != decode_again(stream[: end - _LAST_BYTES] + EOI)).reshape(*pixels.shape[:2], -1).any(2)
+    )
+    height, width = pixels.shape[:2]
+    side = 8 if pixels.ndim == 2 else 16
+    if not len(changed):
+        # Blocks like the one before look the same without their code.
+        if np.ptp(pixels[(height - 1) // side * side :, max(0, width - _LAST_BLOCKS * side) :]) == 0:
+            return
+        raise ValueError("there is more code than the picture takes")
+    a_row = -(-width // side)
+    last = a_row * -(-height // side) - 1
+    if int((changed[:, 0] // side * a_row + changed[:, 1] // side).min()) < last - _LAST_BLOCKS:
+        raise ValueError("the code ends before the picture")
+
+
+def _check_length(stream: bytes, head: Frame, pixels: NDArray[Any]) -> None:
     """Compare the bits of a lossless scan with those that its pixels take (T.81, annex H).
 
     A decoder that ran out of data has filled up, and one that lost its place has left some over. Streams of several
@@ -139,15 +170,23 @@ def _check_length(stream: bytes, head: Frame, pixels: NDArray[np.uint16]) -> Non
     code = np.frombuffer(stream, np.uint8)[scan.start : stream.index(EOI, scan.start)]
     after = code[np.flatnonzero(code[:-1] == 0xFF) + 1]
     available = 8 * (len(code) - len(after))
-    samples = pixels >> np.uint16(scan.shift)
-    first = 1 << (head.precision - scan.shift - 1)
+    # Up to 8 bits the decoder drops the upper byte of samples that their encoder held as negative ones, in which the
+    # differences are others.
+    for signed in (False, True) if pixels.dtype == np.uint8 else (False,):
+        samples = (pixels.view(np.int8).astype(np.int16).view(np.uint16) if signed else pixels) >> np.uint16(scan.shift)
+        wanted = _bits_taken(samples, scan, 1 << (head.precision - scan.shift - 1))
+        # 0xFF in the code is followed by a zero, and the last byte is filled up.
+        if not after.any() and wanted <= available < wanted + 8:
+            return
+    raise ValueError("the scan's length does not fit its pixels")
+
+
+def _bits_taken(samples: NDArray[np.uint16], scan: _Scan, first: int) -> int:
     counts = np.zeros(17, np.int64)
     for row in range(0, len(samples), _ROWS):
-        counts += _categories(_differences(samples[max(0, row - 1) : row + _ROWS], scan.predictor, first, row > 0))
-    wanted = int(counts @ scan.bits)
-    # 0xFF in the code is followed by a zero, and the last byte is filled up.
-    if after.any() or not wanted <= available < wanted + 8:
-        raise ValueError("the scan's length does not fit its pixels")
+        part = samples[max(0, row - 1) : row + _ROWS].astype(np.uint16, copy=False)
+        counts += _categories(_differences(part, scan.predictor, first, row > 0))
+    return int(counts @ scan.bits)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def to_grey(picture: Picture) -> tuple[NDArray[np.float32], list[Message]]:
     def luma(rows: slice) -> NDArray[Any]:
         strip = values[rows]
         if strip.ndim == 3:
-            strip = cv2.cvtColor(np.ascontiguousarray(strip), cv2.COLOR_RGB2GRAY) if eight_bits else strip @ BT601
+            strip = cv2.cvtColor(np.ascontiguousarray(strip), cv2.COLOR_RGB2GRAY) if eight_bits else _luma(strip)
         if opacity is not None:
             strip = strip * opacity(rows)
             strip = np.rint(strip).astype(np.uint8) if eight_bits else strip
@@ -101,7 +101,7 @@ def to_grey(picture: Picture) -> tuple[NDArray[np.float32], list[Message]]:
     if eight_bits:
         grey = shown.astype(np.float32)
     else:
-        grey = stretch(shown, *display_range(shown))
+        grey = stretch(shown, *display_range(thin(shown)))
         notes.append(Message(Code.RANGE_STRETCHED))
     if picture.white_is_zero:
         grey = np.float32(255) - grey
@@ -111,6 +111,11 @@ def to_grey(picture: Picture) -> tuple[NDArray[np.float32], list[Message]]:
         grey = np.ascontiguousarray(_UPRIGHT[picture.orientation](grey))
         notes.append(Message(Code.TURNED_UPRIGHT))
     return grey, notes
+
+
+def _luma(strip: NDArray[Any]) -> NDArray[Any]:
+    luma = strip @ BT601.astype(np.float64)
+    return np.rint(luma).astype(strip.dtype) if strip.dtype.kind in "iu" else luma
 
 
 def _opacity(picture: Picture) -> Callable[[slice], NDArray[Any]] | None:

@@ -30,8 +30,8 @@ _WIDTH, _LENGTH, _SUBFILE, _OLD_SUBFILE, _ORIENTATION, _SUBIFDS = 256, 257, 254,
 _REDUCED, _MASK = 1, 4
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _SAMPLES = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _INKS: 4, _YCBCR: 3, _LAB: 3}
-_JPEG = 7
-_COMPRESSIONS = (1, 2, 3, 4, 5, _JPEG, 8, 32773, 32946, 50000)
+_LZW, _JPEG, _PACKBITS = 5, 7, 32773
+_COMPRESSIONS = (1, 2, 3, 4, _LZW, _JPEG, 8, _PACKBITS, 32946, 50000)
 _UNASSOCIATED_ALPHA = 2
 
 
@@ -135,7 +135,7 @@ def _unpack(page: Any, data: bytes, limits: Limits) -> NDArray[Any]:
     """(H, W, samples) of the numbers as they are stored."""
     bits = page.bitspersample
     if page.photometric not in _SAMPLES:
-        raise Unreadable(Message(Code.TIFF_UNSUPPORTED, what=Code.TIFF_COLOURS))
+        raise Unreadable(Message(Code.TIFF_UNSUPPORTED, what=Code.HAS_ODD_COLOURS))
     if page.compression not in _COMPRESSIONS:
         raise Unreadable(Message(Code.TIFF_UNSUPPORTED, what=Code.TIFF_COMPRESSION))
     if page.dtype is None or page.dtype.kind not in "biuf" or page.imagedepth != 1:
@@ -150,10 +150,32 @@ def _unpack(page: Any, data: bytes, limits: Limits) -> NDArray[Any]:
         for start, count in places:
             segment = data[start : start + count]
             jpeg.decode(tables[:-2] + segment[2:] if tables else segment)
+    elif page.compression in (_LZW, _PACKBITS):
+        _check_lengths(page, [data[start : start + count] for start, count in places])
     pixels = np.asarray(page.asarray(maxworkers=1))
     if page.planarconfig == 2 and page.samplesperpixel > 1:
         pixels = np.moveaxis(pixels, 0, -1)
     return pixels.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
+
+
+def _check_lengths(page: Any, segments: list[bytes]) -> None:
+    """See that strips or tiles unpack to what they should: neither compression has a checksum.
+
+    Raises:
+        ValueError: one does not.
+    """
+    from imagecodecs import lzw_decode, packbits_decode
+
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    rows, width = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    a_row = (width * samples * int(page.bitspersample) + 7) // 8
+    # The last strip may be as high as the others.
+    lowest = rows if page.is_tiled else (page.imagelength - 1) % rows + 1
+    for number, segment in enumerate(segments):
+        unpacked = len((lzw_decode if page.compression == _LZW else packbits_decode)(segment))
+        is_last = page.is_tiled or number % -(-page.imagelength // rows) == -(-page.imagelength // rows) - 1
+        if unpacked != rows * a_row and not (is_last and unpacked == lowest * a_row):
+            raise ValueError("a strip or tile is not as long as it should be")
 
 
 def _interpret(page: Any, channels: NDArray[Any]) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
@@ -17,7 +18,9 @@ Load = Callable[[], bytes]
 
 _STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _END, _END_SIZE, _LONGEST_COMMENT = b"PK\x05\x06", 22, 65_535
-_LOCATOR_64, _LOCATOR_SIZE, _END_64_SIZE = b"PK\x06\x07", 20, 56
+_LOCATOR_64, _LOCATOR_SIZE = b"PK\x06\x07", 20
+_END_64, _END_64_SIZE = b"PK\x06\x06", 56
+_UTF8_FLAG = 0x800
 _LONGEST_NAME = 100
 # Radiographs pack to half or a third; only a nearly empty picture packs better than this.
 _HIGHEST_RATIO, _UNSUSPICIOUS = 100, 5 * MEGA
@@ -33,14 +36,12 @@ class ArchiveLimits:
         members: files in it; None for any number.
         bytes: of all of them, unpacked, which bounds the time, since only one is in memory at once; None for any.
         table_bytes: of the table of contents, of which Python makes an object an entry; a file takes about 100.
-        zip64: accept archives of over 4 GB or 65,535 files (APPNOTE 4.3.14).
         member: limits of each file.
     """
 
     members: int | None = None
     bytes: int | None = None
     table_bytes: int = 1000 * MEGA
-    zip64: bool = True
     member: Limits = DEFAULT_LIMITS
 
 
@@ -74,8 +75,9 @@ def members(name: str, file: BinaryIO, limits: ArchiveLimits, *, folders: bool =
     for number, entry in enumerate(entries[: limits.members], 1):
         total += entry.file_size
         fits = limits.bytes is None or total <= limits.bytes
-        shown = clean(entry.filename) or f"file {number}"
-        folder = clean(entry.filename.replace("\\", "/").rpartition("/")[0]) if folders else ""
+        path = _name(entry)
+        shown = clean(path) or f"file {number}"
+        folder = clean(path.replace("\\", "/").rpartition("/")[0]) if folders else ""
         yield f"{folder}/{shown}" if folder else shown, partial(_load, archive, entry, limits) if fits else _TOO_LARGE
     if limits.members is not None and len(entries) > limits.members:
         message = Message(Code.ZIP_TOO_MANY, most=limits.members, left=len(entries) - limits.members)
@@ -111,14 +113,23 @@ def _check_table(file: BinaryIO, limits: ArchiveLimits) -> None:
     table = int.from_bytes(tail[at + 12 : at + 16], "little")
     locator = tail[max(0, at - _LOCATOR_SIZE) : at]
     if _LOCATOR_64 in locator:
-        if not limits.zip64:
-            raise Unreadable(Message(Code.ZIP_64))
-        # The other end record has the last word about the table's size.
-        file.seek(min(size, int.from_bytes(locator[8:16], "little")))
-        table = int.from_bytes(file.read(_END_64_SIZE)[40:48], "little")
+        # The other end record has the last word about the table's size (APPNOTE 4.3.14), wherever it is looked for.
+        for start in (int.from_bytes(locator[8:16], "little"), size - len(tail) + at - _LOCATOR_SIZE - _END_64_SIZE):
+            file.seek(max(0, min(size, start)))
+            record = file.read(_END_64_SIZE)
+            table = max(table % 0xFFFFFFFF, int.from_bytes(record[40:48], "little") if record[:4] == _END_64 else 0)
     file.seek(0)
     if table > limits.table_bytes:
         raise Unreadable(Message(Code.ZIP_TABLE))
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """The entry's path; macOS writes UTF-8 without the flag that says so (APPNOTE, appendix D)."""
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_FLAG:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_hidden(entry: zipfile.ZipInfo) -> bool:

@@ -17,7 +17,7 @@ FRONTAL = "frontal"
 # Of `look_at_whole`: cells a side of the lungs' grid, pixels a side of the thumbnail, its range in standard deviations
 # and the least of those in grey levels, for a blank picture.
 LUNG_GRID, THUMBNAIL, GREYS, LEAST_SPREAD = 12, 16, 2.5, 2.0
-# What a picture may be instead, and why it is refused then.
+# What a picture may be instead: to be named, or for a kind that can be mended the whole reason.
 WHAT = {
     "lateral": Code.LATERAL,
     "radiograph": Code.OTHER_RADIOGRAPH,
@@ -30,6 +30,9 @@ WHAT = {
 }
 # How to mend a picture of a kind: quarter turns counter-clockwise, and whether to invert the grey scale.
 MENDING = {"inverted": (0, True), "turned_left": (3, False), "turned_right": (1, False), "upside_down": (2, False)}
+
+# From this probability on the kind is named.
+_SURE = 0.95
 
 
 def look_at_whole(pixels: NDArray[np.float32], lungs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -66,11 +69,13 @@ class Screening:
         kind: "frontal", or a key of `WHAT`.
         frontal: probability of a frontal chest radiograph the right way up, 0 to 1.
         unlike: how unlike the frontal radiographs of the training it is: their share that is less unlike, 0 to 1.
+        certainty: probability of the kind among those that are not frontal, 0 to 1.
     """
 
     kind: str
     frontal: float
     unlike: float
+    certainty: float = 1.0
 
     @property
     def accepted(self) -> bool:
@@ -80,7 +85,14 @@ class Screening:
     @property
     def reason(self) -> Message | None:
         """Why it is refused; None for a frontal radiograph."""
-        return None if self.accepted else Message(WHAT[self.kind])
+        if self.accepted:
+            return None
+        if self.kind in MENDING:
+            return Message(WHAT[self.kind])
+        # That it is no frontal chest radiograph is seldom wrong; what it is instead often is.
+        if self.certainty < _SURE:
+            return Message(Code.NOT_FRONTAL)
+        return Message(Code.NOT_FRONTAL_BUT, what=WHAT[self.kind])
 
 
 @dataclass(frozen=True)
@@ -124,9 +136,9 @@ class Screener:
         unlike = float(np.searchsorted(self.steps, self.distances(standard)[0]) / len(self.steps))
         if frontal >= self.threshold:
             return Screening(FRONTAL, frontal, unlike)
-        chances[place] = -1
-        kind = self.kinds[int(chances.argmax())]
-        return Screening(kind, frontal, unlike)
+        chances[place] = 0
+        best = int(chances.argmax())
+        return Screening(self.kinds[best], frontal, unlike, float(chances[best] / max(chances.sum(), 1e-12)))
 
     def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, F) pooled features -> their logarithms (they are never negative, and skewed) with mean 0 and spread 1."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.files.dicom.tags import REFUSING
 from model.messages import Code, Message
 from model.reading import quality
 from model.reading.bundle import Bundle
@@ -115,7 +116,8 @@ class Reader:
                 milliseconds more.
 
         Returns:
-            The reading; "refused" without scores where the input check finds no frontal chest radiograph.
+            The reading; "refused" without scores where the file says that it is no frontal chest radiograph, or the
+            input check finds none.
 
         Raises:
             BundleError: there is no such operating point.
@@ -123,6 +125,10 @@ class Reader:
         start = time.perf_counter()
         card = self.bundle.card
         point = card.point(operating_point)
+        # What the file says of itself comes before what the network makes of it.
+        told = next((note for note in radiograph.notes if note.code in REFUSING), None)
+        if told:
+            return refused(told, card.title, radiograph.sha256, time.perf_counter() - start)
         view = self.bundle.look(radiograph, find_lungs=examine)
         outputs = self.bundle.run(view.image)
         seen = self.bundle.check(radiograph, view, outputs)

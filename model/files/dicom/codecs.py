@@ -150,11 +150,11 @@ def align(values: NDArray[Any], precision: int, stored: int, high: int, signed: 
     stored = min(stored, precision)
     unused = high + 1 - stored
     shift = unused if unused > 0 and precision >= stored + unused else 0
-    if precision == stored and not signed and values.dtype.kind == "u":
-        return values
     bits = 8 * values.dtype.itemsize
     if bits > 16:
         raise ValueError("more than 16 bits a sample")
+    if bits == stored and not signed and values.dtype.kind == "u":
+        return values
     kind = np.dtype(f"{'i' if signed else 'u'}{values.dtype.itemsize}")
     # To the upper end of the cell and back, which brings the sign along.
     return (values << (bits - stored - shift)).view(kind) >> (bits - stored)

@@ -56,6 +56,7 @@ _LONG = {
 }
 # Read and split by pydicom at once: the character set, and the file meta data.
 _SPLIT = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05", b"\x02\x00")
+_BYTES = (b"OB", b"OW", b"UN")
 
 
 class _DeflatedError(Exception):
@@ -70,7 +71,9 @@ class _Stream(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        long = size is not None and size > _LONGEST_VALUE and self.header.startswith(_SPLIT)
+        # Bytes stay bytes, such as the private block of the file meta data.
+        is_text = self.header.startswith(_SPLIT) and self.header[4:6] not in _BYTES
+        long = size is not None and size > _LONGEST_VALUE and is_text
         if self.reads > _MOST_READS or long:
             raise Unreadable(Message(Code.DICOM_TOO_MUCH))
         if size is None or size < 0:
@@ -102,7 +105,9 @@ def read(data: bytes, limits: Limits) -> Any:
     try:
         dataset: Any = read_partial(_Stream(data), force=True, specific_tags=_TAGS)
     except _DeflatedError as found:
-        dataset = read_dataset(_Stream(_inflate(found.args[0], limits)), False, True, specific_tags=_TAGS)
+        inflated = _inflate(found.args[0], limits)
+        dataset = read_dataset(_Stream(inflated), False, True, specific_tags=_TAGS)
+        _check_rest(dataset, inflated)
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     # pydicom forgets every element before one that has no end.
@@ -119,7 +124,20 @@ def _inflate(data: bytes, limits: Limits) -> bytes:
     inflated = inflater.decompress(data, limits.inflated_bytes)
     if inflater.unconsumed_tail:
         raise Unreadable(Message(Code.DICOM_INFLATES))
+    if not inflater.eof:
+        raise Unreadable(Message(Code.FILE_TRUNCATED, kind="DICOM"))
     return inflated
+
+
+def _check_rest(dataset: Any, inflated: bytes) -> None:
+    """See that the pixels end where the data set does: deflate without checksums unpacks damage to another length."""
+    pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None
+    if not isinstance(pixels, RawDataElement) or pixels.length == 0xFFFFFFFF:
+        return
+    rest = inflated[pixels.value_tell + pixels.length :]
+    # Digital signatures and padding may follow (PS3.6).
+    if len(rest) == 1 or (rest and rest[:4] not in (b"\xfa\xff\xfa\xff", b"\xfc\xff\xfc\xff")):
+        raise Unreadable(Message(Code.FILE_DAMAGED, kind="DICOM"))
 
 
 def _check_tables(dataset: Any) -> None:

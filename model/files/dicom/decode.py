@@ -27,12 +27,21 @@ _MOST_FRAGMENTS = 10_000
 _BT601 = np.array([0.299, 0.587, 0.114], np.float32)
 _NO_PIXELS = (
     ("1.2.840.10008.1.3.10", Code.IS_DICOMDIR, Code.CHOOSE_BESIDE),
+    ("1.2.840.10008.5.1.4.1.1.88.59", Code.IS_KEY_OBJECTS, Code.CHOOSE_REFERRED),
     ("1.2.840.10008.5.1.4.1.1.88.", Code.IS_STRUCTURED_REPORT, Code.CHOOSE_RADIOGRAPH),
     ("1.2.840.10008.5.1.4.1.1.104.", Code.IS_DOCUMENT, Code.CHOOSE_RADIOGRAPH),
     ("1.2.840.10008.5.1.4.1.1.11.", Code.IS_PRESENTATION_STATE, Code.CHOOSE_REFERRED),
     ("1.2.840.10008.5.1.4.1.1.481.", Code.IS_RADIOTHERAPY, Code.CHOOSE_RADIOGRAPH),
     ("1.2.840.10008.5.1.4.1.1.9.", Code.IS_WAVEFORM, Code.CHOOSE_RADIOGRAPH),
 )
+# Where the SOP class is missing.
+_NO_PICTURE_MODALITIES = {
+    "PR": Code.IS_PRESENTATION_STATE,
+    "KO": Code.IS_KEY_OBJECTS,
+    "SR": Code.IS_STRUCTURED_REPORT,
+}
+_GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
 
 def decode(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], list[Message], float | None]:
@@ -69,6 +78,9 @@ def _check(dataset: Any, limits: Limits) -> None:
         for prefix, what, advice in _NO_PIXELS:
             if uid.startswith(prefix):
                 raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=what, advice=advice))
+        what = _NO_PICTURE_MODALITIES.get(str(dataset.get("Modality") or ""))
+        if what:
+            raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=what, advice=Code.CHOOSE_REFERRED))
         raise Unreadable(Message(Code.DICOM_WITHOUT_PICTURE))
     frames = display.number(dataset, "NumberOfFrames") or 1
     if frames > 1:
@@ -77,7 +89,22 @@ def _check(dataset: Any, limits: Limits) -> None:
     dataset.NumberOfFrames = 1
     # Colours are turned to RGB in floating point, which takes ten times the memory of a grey picture.
     allowed = replace(limits, pixels=limits.pixels // 4) if dataset.SamplesPerPixel > 1 else limits
-    allowed.check_shape(dataset.Rows, dataset.Columns)
+    allowed.check_shape(*(int(display.number(dataset, side) or 0) for side in ("Rows", "Columns")))
+    if dataset.get("BitsAllocated") not in (1, 8, 16, 32, 64):
+        raise Unreadable(Message(Code.DICOM_UNSUPPORTED, what=Code.HAS_ODD_BITS))
+    dataset.PhotometricInterpretation = _photometric(dataset)
+
+
+def _photometric(dataset: Any) -> str:
+    """The photometric interpretation as the standard spells it: one sample a pixel is grey, whatever it is called."""
+    written = "".join(letter for letter in str(dataset.PhotometricInterpretation).upper() if letter.isalnum())
+    known = {name.replace(" ", "").replace("_", ""): name for name in (*_GREY, *_COLOURS)}
+    if dataset.SamplesPerPixel == 1:
+        meant = known.get(written, "")
+        return meant if meant in _GREY else "MONOCHROME1" if written.endswith("1") else "MONOCHROME2"
+    if written not in known:
+        raise Unreadable(Message(Code.DICOM_UNSUPPORTED, what=Code.HAS_ODD_COLOURS))
+    return known[written]
 
 
 def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:

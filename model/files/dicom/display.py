@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.files.grey import look_up, stretch, thin, value_range
+from model.files.grey import display_range, look_up, stretch, thin, value_range
 from model.messages import Code, Message
 
 Grey = NDArray[np.float32]
@@ -45,10 +47,15 @@ def show(dataset: Any, stored: NDArray[Any], photometric: str) -> tuple[Grey, li
     sample = thin(stored)
     padding = _padding(dataset, sample)
     meant = sample[~padding(sample)] if padding else sample
-    curve, notes = _voi(dataset, _modality(dataset, meant), stored.dtype)
+    table = _table(dataset, "ModalityLUTSequence", meant)
+    # One that leaves the picture a single value is not meant for it.
+    modality = partial(_modality, dataset) if table is None or np.ptp(table.apply(meant)) == 0 else table.apply
+    steps = np.arange(2)
+    is_rescaled = modality == getattr(table, "apply", None) or not np.array_equal(modality(steps), steps)
+    curve, notes = _voi(dataset, modality(meant), stored.dtype, is_rescaled)
 
     def grey(values: NDArray[Any]) -> Grey:
-        shown = curve(_modality(dataset, values))
+        shown = curve(modality(values))
         if photometric == "MONOCHROME1":
             shown = 255.0 - shown
         if padding:
@@ -84,35 +91,42 @@ def _signed(dataset: Any, value: float) -> float:
 
 
 def _modality(dataset: Any, stored: NDArray[Any]) -> NDArray[Any]:
-    """Stored values -> the modality's (PS3.3, C.11.1)."""
-    table = _table(dataset, "ModalityLUTSequence")
-    if table is not None:
-        return _apply(stored, *table)
+    """Stored values -> the modality's by slope and intercept (PS3.3, C.11.1)."""
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept") or 0.0
     return stored.astype(np.float64) * (slope or 1.0) + intercept
 
 
-def _voi(dataset: Any, sample: NDArray[Any], stored: np.dtype[Any]) -> tuple[Curve, list[Message]]:
+def _voi(dataset: Any, sample: NDArray[Any], stored: np.dtype[Any], is_rescaled: bool) -> tuple[Curve, list[Message]]:
     """The curve from the modality's values to grey, from the best that the file offers (PS3.3, C.11.2)."""
     low, high = value_range(sample)
-    table = _table(dataset, "VOILUTSequence")
+    bits = number(dataset, "BitsStored") or 0
+    whole = stored.kind == "u" and not is_rescaled
+    if not whole or bits > 8:
+        low, high = display_range(sample.astype(stored) if stored.kind in "iu" and not is_rescaled else sample)
+    offered: list[Curve] = []
+    table = _table(dataset, "VOILUTSequence", sample)
     if table is not None:
-        entries, first = table
         # Its own range and not that of the bits it claims: files with 12 bits of values claim 16.
-        return lambda x: stretch(_apply(x, entries, first), float(entries.min()), float(entries.max())), []
+        darkest, brightest = float(table.entries.min()), float(table.entries.max())
+        offered.append(lambda x: stretch(table.apply(x), darkest, brightest))
     window = _window(dataset)
     if window is not None:
-        shown = window(sample)
-        if (
-            np.ptp(window(np.array([low, high]))) >= _LEAST_CONTRAST
-            and np.mean((shown > 0) & (shown < 255)) > _LEAST_GREY
-        ):
-            return window, []
+        offered.append(window)
+    for curve in offered:
+        if _fits(curve, sample):
+            return curve, [] if curve is offered[0] else [Message(Code.DICOM_WINDOW_REPLACED)]
+    if offered:
         return lambda x: stretch(x, low, high), [Message(Code.DICOM_WINDOW_REPLACED)]
-    bits = number(dataset, "BitsStored") or 0
-    if bits <= 8 and stored.kind == "u" and "RescaleSlope" not in dataset and "ModalityLUTSequence" not in dataset:
+    if whole and bits <= 8:
         return lambda x: stretch(x, 0.0, 2.0**bits - 1), []
     return lambda x: stretch(x, low, high), [Message(Code.DICOM_NO_WINDOW)]
+
+
+def _fits(curve: Curve, sample: NDArray[Any]) -> bool:
+    """Whether a window or table leaves something to see of the picture."""
+    shown = curve(sample)
+    contrast = np.ptp(curve(np.array(value_range(sample))))
+    return bool(contrast >= _LEAST_CONTRAST and np.mean((shown > 0) & (shown < 255)) > _LEAST_GREY)
 
 
 def _window(dataset: Any) -> Curve | None:
@@ -130,8 +144,27 @@ def _window(dataset: Any) -> Curve | None:
     return lambda x: stretch(x, low, high)
 
 
-def _table(dataset: Any, keyword: str) -> tuple[NDArray[np.float32], float] | None:
-    """A LUT's entries and the value that the first one stands for (PS3.3, C.11.1.1); None without a usable one."""
+@dataclass(frozen=True)
+class _Table:
+    """A LUT: its entries, and the value that the first one stands for (PS3.3, C.11.1.1)."""
+
+    entries: NDArray[np.float32]
+    first: float
+
+    def apply(self, values: NDArray[Any]) -> Grey:
+        """The entries of values; what lies beyond an end takes the entry there."""
+        places = np.clip(values.astype(np.float64) - self.first, 0, self.entries.size - 1)
+        return np.asarray(self.entries[places.astype(np.intp)])
+
+
+def _table(dataset: Any, keyword: str, sample: NDArray[Any]) -> _Table | None:
+    """The first LUT of a sequence; None without a usable one.
+
+    Args:
+        dataset: the elements.
+        keyword: of the sequence.
+        sample: values that it is meant for, which tell the sign of the first one.
+    """
     sequence = dataset.get(keyword)
     if not sequence:
         return None
@@ -141,20 +174,39 @@ def _table(dataset: Any, keyword: str) -> tuple[NDArray[np.float32], float] | No
     descriptor = item.get("LUTDescriptor") if _is_short(item, "LUTDescriptor") else None
     if data is None or descriptor is None or len(descriptor) != 3:
         return None
-    if isinstance(data, bytes):
-        little = dataset.original_encoding[1] is not False
-        data = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if little else ">u2")
-    entries = np.asarray(data, np.float32).ravel()[: int(descriptor[0]) or 65536]
+    # The count is unsigned whatever the element calls itself; 0 stands for 65,536.
+    count = int(descriptor[0]) % 65536 or 65536
+    little = dataset.original_encoding[1] is not False
+    if not isinstance(data, bytes):
+        data = np.asarray(data).astype("<u2" if little else ">u2").tobytes()
+    if len(data) < 2 * count and len(data) in (count, count + 1):
+        # Entries of 8 bits may take one byte each (C.11.1.1.1), two of them a word.
+        words = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if little else ">u2").astype("<u2")
+        values = words.view(np.uint8) if len(data) % 2 == 0 else np.frombuffer(data, np.uint8)
+    else:
+        values = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if little else ">u2")
+    entries = values[:count].astype(np.float32)
     if entries.size < 2 or entries.min() == entries.max():
         return None
-    return entries, _signed(dataset, float(descriptor[1]))
+    return _Table(entries, _first_value(float(descriptor[1]), entries.size, dataset, sample))
+
+
+def _first_value(written: float, count: int, dataset: Any, sample: NDArray[Any]) -> float:
+    """The first value mapped, which is signed where the values are (C.11.1.1), though files seldom say so.
+
+    Of the two readings of its 16 bits that one is taken for whose table covers more of the picture.
+    """
+    unsigned = written % 65536
+    readings = {_signed(dataset, written), unsigned, unsigned - 65536}
+
+    def covered(first: float) -> float:
+        return float(np.mean((sample >= first) & (sample < first + count)))
+
+    usual = _signed(dataset, written)
+    best = max(readings, key=covered)
+    return best if covered(best) > covered(usual) else usual
 
 
 def _is_short(item: Any, keyword: str) -> bool:
     value = item.get_item(keyword).value if keyword in item else b""
     return not isinstance(value, bytes) or len(value) <= 64
-
-
-def _apply(values: NDArray[Any], entries: NDArray[np.float32], first: float) -> Grey:
-    places = np.clip(values.astype(np.float64) - first, 0, entries.size - 1)
-    return np.asarray(entries[places.astype(np.intp)])
