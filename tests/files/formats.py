@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import imagecodecs
+import imagecodecs as _imagecodecs
 import numpy as np
 import pydicom
 import tifffile
@@ -17,6 +17,8 @@ from pydicom.uid import UID
 from tests.files.builders import encode
 
 Grey = np.ndarray
+# Its encoders give bytes or what can be written to, as asked.
+imagecodecs: Any = _imagecodecs
 _SYNTAX = "1.2.840.10008.1.2"
 _WINDOW_12 = {"WindowCenter": "2048", "WindowWidth": "4096"}
 
@@ -105,7 +107,7 @@ def dicom_files(grey: Grey) -> dict[str, bytes]:
         "12 big-endian": dicom(twelve.astype(">u2"), 12, ".2", **_WINDOW_12),
         "12 deflated": dicom(twelve, 12, ".1.99", **_WINDOW_12),
         "12 signed": dicom((twelve.astype(np.int16) - 2048), 12, ".1", **signed),
-        "12 at the top of 16": dicom(twelve << 4, 12, ".1", high=15, **_WINDOW_12),
+        "12 at the top of 16": dicom(twelve << 4, 12, ".1", HighBit=15, **_WINDOW_12),
         "16": dicom(sixteen, 16, ".1", **window_16),
         "MONOCHROME1": dicom(255 - eight, 8, ".1", PhotometricInterpretation="MONOCHROME1"),
         "RGB": dicom(np.dstack([grey] * 3), 8, ".1", **colours),
@@ -126,7 +128,7 @@ def dicom_files(grey: Grey) -> dict[str, bytes]:
         files[f"{syntax} 12"] = dicom(twelve, 12, syntax, pack(twelve, 12), **_WINDOW_12)
         files[f"{syntax} 16"] = dicom(sixteen, 16, syntax, pack(sixteen, 16), **window_16)
         files[f"{syntax} 12 at the top of 16"] = dicom(
-            twelve << 4, 12, syntax, pack(twelve << 4, 16), high=15, **_WINDOW_12
+            twelve << 4, 12, syntax, pack(twelve << 4, 16), HighBit=15, **_WINDOW_12
         )
         words = (twelve.astype(np.int16) - 2048) & 0xFFF
         files[f"{syntax} 12 signed"] = dicom(
@@ -148,16 +150,14 @@ def dicom_files(grey: Grey) -> dict[str, bytes]:
     return {f"dicom {name}": data for name, data in files.items()}
 
 
-def dicom(
-    pixels: Grey, stored: int, syntax: str, stream: bytes | None = None, /, high: int = 0, **elements: Any
-) -> bytes:
+def dicom(pixels: Grey, stored: int, syntax: str, stream: bytes | None = None, /, **elements: Any) -> bytes:
     """A DICOM file of pixels, uncompressed or with the compressed stream of them in several fragments."""
     dataset = pydicom.Dataset()
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.3", "DX"
     dataset.Rows, dataset.Columns = pixels.shape[:2]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * pixels.itemsize, stored, high or stored - 1
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * pixels.itemsize, stored, stored - 1
     if stream is None:
         dataset.PixelData = pixels.tobytes()
         dataset["PixelData"].VR = "OW"

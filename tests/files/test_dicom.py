@@ -27,7 +27,9 @@ from model.files import grey
 from model.files.dicom.codecs import Stream, codec
 from model.files.formats import Limits
 from model.messages import Code, Message
+from model.reading import bundle
 from model.reading.radiograph import decode
+from model.reading.reader import Reader
 from tests.files.builders import before_element, dicom, ramp, real
 
 ANY_SIZE = Limits(side=1)
@@ -159,9 +161,11 @@ def test_what_old_files_leave_out_is_filled_in(missing: str) -> None:
     assert np.array_equal(decode(dicom(DEEP, **{missing: None})).pixels, decode(dicom(DEEP)).pixels)
 
 
-@pytest.mark.parametrize("missing", ["Rows", "Columns", "BitsAllocated"])
-def test_without_its_size_there_is_no_picture(missing: str) -> None:
-    with pytest.raises(Unreadable, match="damaged or incomplete"):
+@pytest.mark.parametrize(
+    ("missing", "said"), [("Rows", "no size"), ("Columns", "no size"), ("BitsAllocated", "damaged or incomplete")]
+)
+def test_without_its_size_there_is_no_picture(missing: str, said: str) -> None:
+    with pytest.raises(Unreadable, match=said):
         decode(dicom(DEEP, **{missing: None}))
 
 
@@ -175,13 +179,43 @@ def test_odd_counts_of_one_frame(frames: str) -> None:
     [
         ({"Modality": "CT"}, "a CT slice"),
         ({"Modality": "MG"}, "a mammogram"),
-        ({"BodyPartExamined": "FOOT"}, "does not show a chest"),
+        ({"BodyPartExamined": "FOOT"}, "another part of the body"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "Modality": ""}, "a CT slice"),
         ({"ViewPosition": "LL"}, "lateral view"),
         ({"PresentationIntentType": "FOR PROCESSING"}, "raw detector values"),
     ],
 )
-def test_what_the_file_says_against_itself_is_noted(elements: dict[str, str], said: str) -> None:
+def test_what_the_file_says_against_itself(elements: dict[str, str], said: str) -> None:
     assert said in str(decode(dicom(DEEP, **elements)).notes[0])
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["CHEST", "TORAX", "TÓRAX", "T?RAX", "RX TORAX", "PECHO", "BRUSTKORB", "PULMON", "THX", "胸部", "CHEST ABDOMEN"],
+)
+def test_a_chest_in_any_language_needs_no_note(part: str) -> None:
+    file = dicom(DEEP, SpecificCharacterSet="ISO_IR 192", BodyPartExamined="X" * 14)
+    written = part.encode()
+    assert decode(file.replace(b"X" * 14, written.ljust(14)[:14])).notes == decode(dicom(DEEP)).notes
+
+
+def test_the_reader_refuses_what_the_file_says_of_itself() -> None:
+    network = Reader(bundle.load())
+    for elements, code in (
+        ({"Modality": "MR"}, Code.DICOM_MODALITY),
+        ({"ViewPosition": "LATERAL"}, Code.DICOM_LATERAL),
+    ):
+        reading = network.read(decode(dicom(DEEP, **elements)))
+        assert reading.decision == "refused" and reading.reasons[0].code is code
+
+
+def test_a_private_block_of_the_file_meta_data() -> None:
+    file = dicom(DEEP)
+    block = b"\x02\x00\x00\x01UI\x04\x001.2\0" + b"\x02\x00\x02\x01OB\0\0" + struct.pack("<I", 5000) + bytes(5000)
+    length = struct.unpack("<I", file[140:144])[0] + len(block)
+    at = 144 + length - len(block)
+    changed = file[:140] + struct.pack("<I", length) + file[144:at] + block + file[at:]
+    assert np.array_equal(decode(changed).pixels, decode(file).pixels)
 
 
 def test_a_frontal_chest_radiograph_needs_no_note() -> None:

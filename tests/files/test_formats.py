@@ -92,7 +92,7 @@ def test_bytes_are_limited_by_kind() -> None:
 def test_pixels_are_limited_before_they_are_unpacked() -> None:
     # 400 million pixels would take 400 MB; the header alone is enough to refuse them.
     bomb = encode(Image.new("1", (20_000, 20_000)), "PNG")
-    with pytest.raises(Unreadable, match="far more pixels"):
+    with pytest.raises(Unreadable, match="the limit is 64 million"):
         decode(bomb)
     with pytest.raises(Unreadable, match="9000 x 8000 pixels and the limit is 64 million"):
         decode(encode(Image.new("1", (9000, 8000)), "PNG"))

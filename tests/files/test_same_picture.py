@@ -116,10 +116,10 @@ def lossless_jpeg(samples: np.ndarray, precision: int, wraps: bool) -> bytes:
     bits = "".join(code)
     packed = int(bits + "1" * (-len(bits) % 8), 2).to_bytes(-(-len(bits) // 8), "big").replace(b"\xff", b"\xff\0")
     table = bytes([0, 0, 0, 0, 0, 17, *[0] * 11, *range(17)])
-    size = b"".join(side.to_bytes(2, "big") for side in samples.shape)
+    sides = b"".join(side.to_bytes(2, "big") for side in samples.shape)
     return (
         b"\xff\xd8\xff\xc4" + (2 + len(table)).to_bytes(2, "big") + table
-        + b"\xff\xc3\0\x0b" + bytes([precision]) + size + b"\1\1\x11\0"
+        + b"\xff\xc3\0\x0b" + bytes([precision]) + sides + b"\1\1\x11\0"
         + b"\xff\xda\0\x08\1\1\0\1\0\0" + packed + b"\xff\xd9"
     )  # fmt: skip
 

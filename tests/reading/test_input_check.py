@@ -32,7 +32,13 @@ def test_fitted_check_accepts_what_it_should_and_says_why_it_refuses() -> None:
     rows = {row["kind"]: row for row in input_check_fit.measure(screener, samples, features)}
     assert rows["frontal"]["refused"] <= 2 and rows["not_medical"]["refused"] >= rows["not_medical"]["pictures"] - 2
     seen = screener.screen(features[0])
-    assert not seen.accepted and seen.kind == "not_medical" and seen.reason == Message(Code.NOT_MEDICAL)
+    assert (
+        not seen.accepted
+        and seen.kind == "not_medical"
+        and seen.reason == Message(Code.NOT_FRONTAL_BUT, what=Code.NOT_MEDICAL)
+    )
+    unsure = replace(seen, certainty=0.6)
+    assert unsure.reason == Message(Code.NOT_FRONTAL)
     good = screener.screen(features[1])
     assert good.accepted and good.reason is None and 0 <= good.unlike <= 1
 

@@ -78,9 +78,9 @@ def _check(dataset: Any, limits: Limits) -> None:
         for prefix, what, advice in _NO_PIXELS:
             if uid.startswith(prefix):
                 raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=what, advice=advice))
-        what = _NO_PICTURE_MODALITIES.get(str(dataset.get("Modality") or ""))
-        if what:
-            raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=what, advice=Code.CHOOSE_REFERRED))
+        told = _NO_PICTURE_MODALITIES.get(str(dataset.get("Modality") or ""))
+        if told:
+            raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=told, advice=Code.CHOOSE_REFERRED))
         raise Unreadable(Message(Code.DICOM_WITHOUT_PICTURE))
     frames = display.number(dataset, "NumberOfFrames") or 1
     if frames > 1:
@@ -90,7 +90,7 @@ def _check(dataset: Any, limits: Limits) -> None:
     # Colours are turned to RGB in floating point, which takes ten times the memory of a grey picture.
     allowed = replace(limits, pixels=limits.pixels // 4) if dataset.SamplesPerPixel > 1 else limits
     allowed.check_shape(*(int(display.number(dataset, side) or 0) for side in ("Rows", "Columns")))
-    if dataset.get("BitsAllocated") not in (1, 8, 16, 32, 64):
+    if dataset.get("BitsAllocated") not in (None, 1, 8, 16, 32, 64):
         raise Unreadable(Message(Code.DICOM_UNSUPPORTED, what=Code.HAS_ODD_BITS))
     dataset.PhotometricInterpretation = _photometric(dataset)
 
