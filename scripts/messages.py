@@ -1,89 +1,104 @@
 """Bring the catalogues of translations up to date with the texts in the code: `python -m scripts.messages`.
 
-New texts are added without a translation, which a test asks for; those that nobody uses any more are taken out. The
-texts are the constants in calls of `tr`, `ntr` and `mark` (interface/core/language.py), and the templates of
-`model.messages.Code`.
+The texts are the constants in calls of `tr`, `ntr` and `mark` (interface/core/language.py), and the templates of
+`model.messages.Code`. New ones are added without a translation, which a test asks for; those that nobody uses any more
+are taken out. Then the catalogues are compiled for the app, which reads them with Python's gettext.
 """
 
 from __future__ import annotations
 
-import ast
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
-from interface.core.catalogues import Entry, read, write
-from interface.core.language import ENGLISH, FOLDER, LANGUAGES
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from interface.core.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
 from model.messages import Code
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("app.py", "interface/**/*.py", "pages/*.py")
-HEADER = (
-    "Project-Id-Version: chest-xray-reader\nLanguage: {name}\nMIME-Version: 1.0\n"
-    "Content-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\n"
-    "Plural-Forms: nplurals=2; plural=({plural});\n"
-)
-# From Unicode's CLDR, for whole numbers.
-PLURALS = {"es": "n != 1", "fr": "n > 1", "hi": "n > 1"}
+KEYWORDS = {"tr": None, "mark": None, "ntr": (1, 2)}
+# Babel writes times and its version into the header: a file would differ each time.
+_WRITTEN = ("Language:", "Plural-Forms:", "MIME-Version:", "Content-Type:", "Content-Transfer-Encoding:")
 
 
-def used() -> dict[str, Entry]:
-    """The texts of the code, without translations.
+def used() -> Catalog:
+    """The texts of the code, each with the files that have it, in the order of files and lines."""
+    catalogue = Catalog(charset="utf-8")
+    for text, place in _texts():
+        catalogue.add(text, locations=[(place, 0)])
+    return catalogue
 
-    Returns:
-        By the English, in the order of files and lines; each entry says in a comment which files have it.
-    """
-    entries: dict[str, Entry] = {}
+
+def _texts() -> Iterator[tuple[str | tuple[str, ...], str]]:
     for path in sorted({path for pattern in SOURCES for path in ROOT.glob(pattern)}):
-        place = f"#: {path.relative_to(ROOT).as_posix()}"
-        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-        for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
-            texts = _texts(call)
-            if texts:
-                entry = entries.setdefault(texts[0], Entry(texts[0], texts[1] if len(texts) > 1 else None))
-                if place not in entry.comments:
-                    entry.comments.append(place)
+        place = path.relative_to(ROOT).as_posix()
+        for _, text, _, _ in extract_from_file("python", path, keywords=KEYWORDS):
+            yield text, place
     for code in Code:
-        entry = entries.setdefault(code.value, Entry(code.value))
-        entry.comments.append("#: model/messages.py")
-    return entries
+        yield code.value, "model/messages.py"
 
 
-def _texts(call: ast.Call) -> list[str]:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    count = {"tr": 1, "mark": 1, "ntr": 2}.get(name, 0)
-    constants = [one.value for one in call.args[:count] if isinstance(one, ast.Constant)]
-    return [one for one in constants if isinstance(one, str)]
+def path(name: str, ending: str = "po") -> Path:
+    """Of a language's catalogue: "po" for translators, "mo" for the app."""
+    return FOLDER / name / "LC_MESSAGES" / f"{DOMAIN}.{ending}"
 
 
-def path(name: str) -> Path:
-    """Of a language's catalogue."""
-    return FOLDER / name / "LC_MESSAGES" / "reader.po"
+def read(name: str) -> Catalog:
+    """A language's catalogue as it is; an empty one for a new language."""
+    if not path(name).exists():
+        return Catalog(locale=name, charset="utf-8")
+    with path(name).open("rb") as file:
+        return read_po(file, locale=name)
 
 
-def updated(name: str) -> list[Entry]:
+def updated(name: str) -> Catalog:
     """A language's catalogue with exactly the texts of the code, in their order, and the translations that it has.
 
     Args:
         name: a key of `LANGUAGES`.
     """
-    known = {entry.text: entry for entry in read(path(name))} if path(name).exists() else {}
-    header = known.get("", Entry(said=[HEADER.format(name=name, plural=PLURALS[name])]))
-    entries = [header]
-    for text, entry in used().items():
-        old = known.get(text, Entry(said=[""] if entry.many is None else ["", ""]))
-        notes = [line for line in old.comments if not line.startswith("#:")]
-        entries.append(Entry(text, entry.many, old.said, notes + entry.comments))
-    return entries
+    catalogue = read(name)
+    catalogue.update(used(), no_fuzzy_matching=True, update_creation_date=False)
+    return catalogue
+
+
+def text(catalogue: Catalog) -> str:
+    """A catalogue as a file for translators."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalogue, width=0, include_lineno=False, ignore_obsolete=True)
+    header, _, rest = buffer.getvalue().decode().lstrip().partition("\n\n")
+    kept = [line for line in header.splitlines() if not line.startswith('"') or line[1:].startswith(_WRITTEN)]
+    return "\n".join(kept) + f"\n\n{rest}"
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """A catalogue as the app reads it, without the texts that have no translation."""
+    buffer = io.BytesIO()
+    write_mo(buffer, catalogue)
+    return buffer.getvalue()
 
 
 def main() -> None:
     """Write all catalogues."""
     for name in LANGUAGES:
-        if name != ENGLISH:
-            entries = updated(name)
-            path(name).parent.mkdir(parents=True, exist_ok=True)
-            path(name).write_text(write(entries), encoding="utf-8")
-            missing = sum(not all(entry.said) for entry in entries)
-            print(f"{path(name).relative_to(ROOT)}: {len(entries) - 1} texts, {missing} without a translation")
+        if name == ENGLISH:
+            continue
+        catalogue = updated(name)
+        path(name).parent.mkdir(parents=True, exist_ok=True)
+        path(name).write_text(text(catalogue), encoding="utf-8")
+        # As it was written, so that the compiled file never depends on what Babel keeps beside.
+        path(name, "mo").write_bytes(compiled(read(name)))
+        missing = sum(message.fuzzy or not all(_forms(message.string)) for message in catalogue if message.id)
+        print(f"{path(name).relative_to(ROOT)}: {len(catalogue)} texts, {missing} without a translation")
+
+
+def _forms(translation: str | tuple[str, ...] | list[str] | None) -> list[str]:
+    return [translation or ""] if translation is None or isinstance(translation, str) else list(translation)
 
 
 if __name__ == "__main__":

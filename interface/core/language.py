@@ -29,6 +29,7 @@ ENGLISH = "en"
 # Each by its own name, as those who look for it don't read the others.
 LANGUAGES = {ENGLISH: "English", "es": "Español", "fr": "Français", "hi": "हिन्दी"}
 FOLDER = Path(__file__).parents[1] / "locale"
+DOMAIN = "reader"
 QUERY = "lang"
 # Decimal sign, between thousands, and before a percent sign (Unicode CLDR); English and Hindi are alike.
 SIGNS = {"es": Signs(",", "\u00a0", "\u00a0"), "fr": Signs(",", "\u202f", "\u202f")}
@@ -106,9 +107,8 @@ def catalogue(name: str) -> GNUTranslations:
     Args:
         name: a key of `LANGUAGES`, not English.
     """
-    from interface.core import catalogues
-
-    return catalogues.load(FOLDER / name / "LC_MESSAGES" / "reader.po")
+    with (FOLDER / name / "LC_MESSAGES" / f"{DOMAIN}.mo").open("rb") as file:
+        return GNUTranslations(file)
 
 
 def matching(tag: str | None) -> str | None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from interface.components import viewer
-from interface.core.catalogues import load
-from interface.core.language import FOLDER, LANGUAGES
+from interface.core.language import LANGUAGES, catalogue
 from scripts.serving import Server
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_app import HEADLINE
 
-SAID = {name: load(FOLDER / name / "LC_MESSAGES" / "reader.po").gettext for name in LANGUAGES if name != "en"}
+SAID = {name: catalogue(name).gettext for name in LANGUAGES if name != "en"}
 
 
 def visit(chromium: Browser, server: Server, locale: str, path: str = "") -> Page:

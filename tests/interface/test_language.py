@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gettext
 import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
+from babel.messages import Catalog
+from babel.messages.catalog import Message as Entry
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 from google.protobuf.message import Message as Protobuf  # type: ignore[import-untyped]
 from streamlit.runtime.pages_manager import PagesManager
@@ -20,7 +20,6 @@ from streamlit.testing.v1 import AppTest
 
 from interface.components import viewer
 from interface.core import labels, language
-from interface.core.catalogues import Entry, load, read, write
 from model.messages import Code, Message
 from scripts import messages
 from tests.app_fixtures import PATIENCE
@@ -90,12 +89,22 @@ def drawn(app: AppTest) -> str:
     return "\n".join(found)
 
 
+def entries(catalogue: Catalog) -> list[Entry]:
+    """The texts of a catalogue, without its header."""
+    return [message for message in catalogue if message.id]
+
+
+def texts(text: str | Sequence[str] | None) -> list[str]:
+    """One text, or the forms of one with a number; an absent one is empty."""
+    return [text or ""] if text is None or isinstance(text, str) else list(text)
+
+
 def left_in_english(app: AppTest, name: str) -> list[str]:
     """Texts of the catalogue that the page shows in English although the language says them otherwise."""
     shown = drawn(app)
     found = []
-    for entry in read(messages.path(name))[1:]:
-        for english, said in zip((entry.text, entry.many), entry.said, strict=False):
+    for message in entries(messages.read(name)):
+        for english, said in zip(texts(message.id), texts(message.string), strict=False):
             longest = max(PLACEHOLDER.split(english or ""), key=len).strip(" .:,;")
             if len(longest) > 4 and longest not in OF_THE_CARD and longest.lower() not in said.lower():
                 found += re.findall(rf"(?<!\w){re.escape(longest)}(?!\w)", shown)
@@ -104,41 +113,49 @@ def left_in_english(app: AppTest, name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_text_of_the_code_has_a_translation_and_no_other_text_has(name: str) -> None:
-    entries = read(messages.path(name))
-    assert {entry.text for entry in entries[1:]} == set(messages.used()), "run python -m scripts.messages"
-    assert write(messages.updated(name)) == messages.path(name).read_text(encoding="utf-8"), "run scripts.messages"
-    assert len(entries) == len({entry.text for entry in entries})
-    assert not [entry.text for entry in entries if not entry.said or not all(part.strip() for part in entry.said)]
-    assert not [entry.text for entry in entries if any("fuzzy" in line for line in entry.comments)]
+    here = messages.read(name)
+    assert {message.id for message in here} == {message.id for message in messages.used()}, "run scripts.messages"
+    assert messages.text(messages.updated(name)) == messages.path(name).read_text(encoding="utf-8"), (
+        "run python -m scripts.messages"
+    )
+    assert not [message.id for message in entries(here) if not all(part.strip() for part in texts(message.string))]
+    assert not [message.id for message in entries(here) if message.fuzzy]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_compiled_catalogue_is_that_of_the_translators(name: str) -> None:
+    assert messages.path(name, "mo").read_bytes() == messages.compiled(messages.read(name)), "run scripts.messages"
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_placeholders_and_markup_survive_the_translation(name: str) -> None:
-    for entry in read(messages.path(name))[1:]:
-        for said in entry.said:
-            assert sorted(PLACEHOLDER.findall(said)) == sorted(PLACEHOLDER.findall(entry.text)), entry.text
+    for message in entries(messages.read(name)):
+        english = texts(message.id)[0]
+        for said in texts(message.string):
+            assert sorted(PLACEHOLDER.findall(said)) == sorted(PLACEHOLDER.findall(english)), english
             assert re.sub(PLACEHOLDER, "", said).count("{") == 0
             # The commands in a text have to be typed as they are.
             for literal in ("python -m model read", "pydicom-data", "\n\n", "**", "*name*", "doi:", "ResNet50"):
-                assert said.count(literal) == entry.text.count(literal), (entry.text, literal)
-            assert said.count("*") == entry.text.count("*"), entry.text
+                assert said.count(literal) == english.count(literal), (english, literal)
+            assert said.count("*") == english.count("*"), english
             assert not re.search(r"[<>`$]", said), "a translation brings no markup of its own"
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_numbers_have_the_forms_that_the_language_has(name: str) -> None:
-    spoken = load(messages.path(name))
+    spoken = language.catalogue(name)
     forms = {spoken.ngettext("{count} reading", "{count} readings", n) for n in (0, 1, 2)}
     assert forms <= {"{count} reading", "{count} readings"}
-    for entry in read(messages.path(name)):
-        assert len(entry.said) == (1 if entry.many is None else 2)
-        if entry.many is not None:
-            assert {spoken.ngettext(entry.text, entry.many, n) for n in range(20)} == set(entry.said)
+    for message in entries(messages.read(name)):
+        assert len(texts(message.string)) == len(texts(message.id))
+        if message.pluralizable:
+            one, many = texts(message.id)
+            assert {spoken.ngettext(one, many, n) for n in range(20)} == set(texts(message.string))
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_warning_says_research_and_no_device(name: str) -> None:
-    said = load(messages.path(name)).gettext(labels.NOT_A_DEVICE)
+    said = language.catalogue(name).gettext(labels.NOT_A_DEVICE)
     wanted = {
         "es": ("investigación", "docencia", "no es un producto sanitario", "dispositivo médico"),
         "fr": ("recherche", "enseignement", "n'est pas un dispositif médical"),
@@ -147,28 +164,8 @@ def test_the_warning_says_research_and_no_device(name: str) -> None:
     assert all(part in said for part in wanted[name])
 
 
-def test_a_catalogue_is_read_as_it_was_written(tmp_path: Path) -> None:
-    entries = [
-        Entry("", None, ["Plural-Forms: nplurals=2; plural=(n > 1);\nContent-Type: text/plain; charset=UTF-8\n"]),
-        Entry('a "quoted"\\ text', None, ["línea\nline\n\nहिन्दी"], ["#. for the translator"]),
-        Entry("{count} file", "{count} files", ["uno", "varios"]),
-        Entry("not yet", None, [""]),
-    ]
-    path = tmp_path / "x.po"
-    path.write_text(write(entries), encoding="utf-8")
-    assert read(path) == entries
-    found = load(path)
-    assert isinstance(found, gettext.GNUTranslations)
-    assert found.gettext('a "quoted"\\ text') == "línea\nline\n\nहिन्दी"
-    assert [found.ngettext("{count} file", "{count} files", n) for n in (0, 1, 2)] == ["uno", "uno", "varios"]
-    assert found.gettext("not yet") == "not yet" and found.gettext("unknown") == "unknown"
-    path.write_text('msgid "a"\nmsgstr "b\n', encoding="utf-8")
-    with pytest.raises(ValueError, match=r"line 2 of x\.po"):
-        read(path)
-
-
 def test_what_the_reader_says_is_in_the_language_of_the_page() -> None:
-    spoken = load(messages.path("fr"))
+    spoken = language.catalogue("fr")
     message = Message(Code.FORMAT_OTHER, what=Code.A_PDF, advice=Code.EXPORT_RADIOGRAPH)
     text = message.text(spoken.gettext)
     assert str(message) == "This is a PDF document: export the radiograph in it as PNG or DICOM and choose that."
@@ -201,7 +198,7 @@ def test_pages_are_drawn_without_a_word_of_english(name: str, page: str) -> None
     app = visit(f"{name}-XX")
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
-    assert app.title[0].value == load(messages.path(name)).gettext(app_title(page))
+    assert app.title[0].value == language.catalogue(name).gettext(app_title(page))
     assert not left_in_english(app, name)
 
 
@@ -224,7 +221,7 @@ def test_a_reading_is_told_in_the_language(name: str) -> None:
     app.run()
     assert not app.exception and len(app.image) >= 4
     assert not left_in_english(app, name)
-    said = load(messages.path(name)).gettext
+    said = language.catalogue(name).gettext
     assert app.header[0].value.startswith(said("COVID-19 pattern"))
     assert str(item.reading.reasons[0]).startswith("The COVID-19 pattern score"), "what is kept and exported is English"
     assert json.loads(viewed(app)["content"])["language"] == name
@@ -274,7 +271,7 @@ def test_what_is_there_in_english_alone_says_so(page: str) -> None:
     app = visit("es")
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
-    said = load(messages.path("es")).gettext
+    said = language.catalogue("es").gettext
     assert app.info[0].value == said("This page is in English.")
     assert said("COVID-19 pattern") not in drawn(app), "two languages in one text"
     app.switch_page("pages/about.py").run()
@@ -298,7 +295,7 @@ def test_what_is_there_in_english_alone_says_so(page: str) -> None:
 def test_the_address_comes_before_the_browser(locale: str, query: dict[str, str], name: str) -> None:
     app = visit(locale, **query)
     assert not app.exception
-    expected = "Chest X-ray reader" if name == "en" else load(messages.path(name)).gettext("Chest X-ray reader")
+    expected = "Chest X-ray reader" if name == "en" else language.catalogue(name).gettext("Chest X-ray reader")
     assert app.title[0].value == expected
 
 
@@ -323,7 +320,7 @@ def test_sessions_speak_their_own_languages_side_by_side() -> None:
     for page in ("about", "prevalence", "read"):
         for name, app in apps.items():
             app.switch_page(f"pages/{page}.py").run()
-            said = (lambda text: text) if name == "en" else load(messages.path(name)).gettext
+            said = (lambda text: text) if name == "en" else language.catalogue(name).gettext
             assert app.title[0].value == said(app_title(page))
             assert said(labels.NOT_A_DEVICE) in drawn(app) or page == "about"
 
