@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -22,7 +23,8 @@ from model.messages import Code
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("app.py", "interface/**/*.py", "pages/*.py")
 KEYWORDS = {"tr": None, "mark": None, "ntr": (1, 2)}
-# Babel writes times and its version into the header: a file would differ each time.
+# Of what Babel writes into the header; its times and version would make a file differ each time.
+_UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 _WRITTEN = ("Language:", "Plural-Forms:", "MIME-Version:", "Content-Type:", "Content-Transfer-Encoding:")
 
 
@@ -53,7 +55,10 @@ def read(name: str) -> Catalog:
     if not path(name).exists():
         return Catalog(locale=name, charset="utf-8")
     with path(name).open("rb") as file:
-        return read_po(file, locale=name)
+        catalogue = read_po(file, locale=name)
+    # Else the compiled file would hold the time at which it was made.
+    catalogue.creation_date = catalogue.revision_date = _UNDATED
+    return catalogue
 
 
 def updated(name: str) -> Catalog:

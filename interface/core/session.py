@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ class Read:
         seen: (S, S) uint8, the picture as the network received it.
         reading: what the network made of it.
         spacing: millimetres between the centres of two pixels of `picture`; None where the file does not say.
+        thumbnail: the picture as a small JPEG.
     """
 
     name: str
@@ -36,13 +36,7 @@ class Read:
     seen: NDArray[np.uint8]
     reading: Reading
     spacing: float | None = None
-
-    @cached_property
-    def thumbnail(self) -> bytes:
-        """The picture as a small JPEG."""
-        from interface.components import images
-
-        return images.thumbnail(self.picture)
+    thumbnail: bytes = b""
 
     @property
     def stem(self) -> str:

@@ -4,39 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from interface.components import score_bars, viewer
+from interface.components import presentation, score_bars, viewer
 from interface.core import labels, operating_point
-from interface.core.language import mark, tr
+from interface.core.language import tr
 from interface.core.session import Read
 from interface.read import tour, trust, whatif
 from interface.report import buttons
 from model.reading import heatmap
 from model.reading.card import Card
-from model.reading.decision import finding
 from model.reading.reader import DOUBTFUL, Reader, Reading, leading, redecide
 
-# Of the heatmap in the files to download; on the page the viewer has a slider.
-OPACITY = 0.6
 # A heatmap favours the lungs from this many times the share that it would have in them by chance.
 FAVOURED = 1.25
-SCORE_IS = mark(
-    "**What a score is.** The network's answer, calibrated on pictures that it had not learned from: of those given "
-    "0.70, about 70 in 100 had that label. The *operating point* is the score from which the COVID-19 pattern is "
-    "called; it was chosen on those pictures too. Readings too near to it, or to another class, are called "
-    "*uncertain*.\n\n**What it is not.** Not the probability that this person has COVID-19: that depends on how "
-    "common the disease is where the person lives, on symptoms and on tests, and the network knows none of these. It "
-    "learned patterns on radiographs, and it reads other hospitals' pictures worse. The page *Model card* has the "
-    "figures."
-)
-HEATMAP_IS = mark(
-    "Coloured parts added to the score of the chosen class; parts without colour added nothing or spoke against it. "
-    "One cell of the map covers a large square of the picture, so it shows roughly where, and it can't outline a "
-    "lesion. A bright part outside the lungs is a reason to distrust the reading."
-)
 
 
 def at(item: Read, card: Card, point: str) -> Read:
@@ -81,11 +62,12 @@ def pictures(items: dict[str, Read], current: str, pair: list[Read], card: Card)
     """The viewer; returns the class whose heatmap of the first picture is shown."""
     panels = [panel(item, card, named=len(pair) > 1) for item in pair]
     strip = [
-        viewer.Thumbnail(key, f"{number}. {item.name}: {headline(item.reading, card)}", item.thumbnail)
+        viewer.Thumbnail(key, f"{number}. {item.name}: {presentation.headline(item.reading, card)}", item.thumbnail)
         for number, (key, item) in enumerate(items.items(), 1)
     ]
     first = pair[0].reading
-    status = tr("Result: {headline}. {sentence}", headline=headline(first, card), sentence=why(first, card))
+    headline, sentence = presentation.headline(first, card), presentation.why(first, card)
+    status = tr("Result: {headline}. {sentence}", headline=headline, sentence=sentence)
     shown = ":".join(item.reading.sha256 for item in pair)
     layer = viewer.show(
         panels, shown, strip=strip if len(strip) > 1 else (), current=current, status=status, choose=_choose
@@ -95,16 +77,6 @@ def pictures(items: dict[str, Read], current: str, pair: list[Read], card: Card)
 
 def _choose(key: str) -> None:
     st.session_state.chosen = key
-
-
-def headline(reading: Reading, card: Card) -> str:
-    """The finding of a reading in a few words."""
-    return tr(finding(reading.decision, reading.scores, card, reading.operating_point).headline)
-
-
-def why(reading: Reading, card: Card) -> str:
-    """The finding of a reading in one sentence."""
-    return tr(finding(reading.decision, reading.scores, card, reading.operating_point).sentence)
 
 
 def order(card: Card) -> list[str]:
@@ -121,11 +93,15 @@ def panel(item: Read, card: Card, *, named: bool) -> viewer.Panel:
         named: say the file's name, the finding and the scores in its captions.
     """
     reading, names = item.reading, order(card)
-    before = f"{item.name}: {headline(reading, card)} ({labels.scores_line(reading.scores)}). " if named else ""
+    before = (
+        f"{item.name}: {presentation.headline(reading, card)} ({labels.scores_line(reading.scores)}). " if named else ""
+    )
     layers = []
     for name in names:
-        caption, alt = describe(reading, name)
-        layers.append(viewer.Layer(labels.class_name(name), before + caption, alt, class_map(reading, name)))
+        caption, alt = presentation.describe(reading, name)
+        layers.append(
+            viewer.Layer(labels.class_name(name), before + caption, alt, presentation.class_map(reading, name))
+        )
     return viewer.Panel(
         before or tr("The picture"),
         tr("The radiograph as it was uploaded"),
@@ -136,56 +112,11 @@ def panel(item: Read, card: Card, *, named: bool) -> viewer.Panel:
         chosen=names.index(leading(redecide(reading, card).decision, reading.scores)),
         spacing=item.spacing,
         summary=viewer.Summary(
-            headline(reading, card),
-            why(reading, card),
+            presentation.headline(reading, card),
+            presentation.why(reading, card),
             tuple((labels.class_name(n), labels.score(reading.scores[n]), reading.scores[n]) for n in names),
         ),
     )
-
-
-def class_map(reading: Reading, name: str) -> NDArray[np.float32]:
-    """(h, w) what each part of the picture added to the logit of a class."""
-    return np.asarray(reading.maps[:, :, reading.classes.index(name)])
-
-
-def overlaid(item: Read, name: str) -> NDArray[np.uint8]:
-    """A picture with the heatmap of a class over it, on the scale of the page: one for all classes.
-
-    Args:
-        item: the picture.
-        name: of the class.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    reading = item.reading
-    return heatmap.overlay(item.picture, class_map(reading, name), OPACITY, float(reading.maps.max()))
-
-
-def describe(reading: Reading, name: str) -> tuple[str, str]:
-    """The caption and the alternative text of a picture with the heatmap of a class.
-
-    Args:
-        reading: with the maps.
-        name: of the class.
-    """
-    values, shown = class_map(reading, name), labels.class_name(name)
-    if heatmap.evidence(values) is None:
-        return (
-            tr("No evidence for {name}, so no heatmap: no part of the picture speaks for it.", name=shown),
-            tr("The radiograph without a heatmap: no part of it speaks for {name}", name=shown),
-        )
-    alt = tr("The radiograph with the heatmap for {name}, which is strongest {where}", name=shown, where=where(values))
-    return tr("What speaks for {name}", name=shown), alt
-
-
-def where(values: NDArray[np.float32]) -> str:
-    """The strongest cell's place in the picture, in words."""
-    y, x = divmod(int(values.argmax()), values.shape[1])
-    rows = tr("at the top"), tr("half-way down"), tr("at the bottom")
-    columns = tr("on the left"), tr("in the middle"), tr("on the right")
-    row, column = rows[3 * y // values.shape[0]], columns[3 * x // values.shape[1]]
-    return tr("{row} {column} of the picture", row=row, column=column)
 
 
 def rail(items: dict[str, Read], current: str, pair: list[Read], chosen: str, card: Card) -> None:
@@ -193,11 +124,11 @@ def rail(items: dict[str, Read], current: str, pair: list[Read], chosen: str, ca
     item, reading = pair[0], pair[0].reading
     point = card.point(reading.operating_point)
     with st.container(key="finding"):
-        st.header(headline(reading, card), anchor=False)
+        st.header(presentation.headline(reading, card), anchor=False)
         margin = card.margin * (DOUBTFUL if reading.doubtful else 1)
         ordered = {name: reading.scores[name] for name in order(card)}
         st.html(score_bars.scores(ordered, card.positive, point.threshold, margin))
-        st.markdown(labels.plain(why(reading, card)))
+        st.markdown(labels.plain(presentation.why(reading, card)))
     in_lungs(reading, chosen)
     if told := trust.sentence(card):
         with st.container(key="trust", gap=None):
@@ -239,7 +170,7 @@ def differences(item: Read, other: Read, card: Card) -> str:
 
 def in_lungs(reading: Reading, name: str) -> None:
     """Whether the evidence for a class lies in the lungs more than chance would have it; a warning if not."""
-    strength = heatmap.evidence(class_map(reading, name))
+    strength = heatmap.evidence(presentation.class_map(reading, name))
     if reading.lungs is None or strength is None:
         return
     share, area = reading.lungs.share_inside(strength, strict=True), reading.lungs.area
@@ -272,8 +203,8 @@ def details(item: Read, card: Card) -> None:
     with st.expander(tr("Details"), icon=":material/tune:", key="details"):
         operating_point.switch(card, reading.operating_point)
         st.markdown("\n".join(f"- {labels.plain(tr(reason))}" for reason in reading.reasons))
-        st.markdown(tr(SCORE_IS))
-        st.markdown(f"**{tr('The heatmap')}.** {tr(HEATMAP_IS)}")
+        st.markdown(tr(presentation.SCORE_IS))
+        st.markdown(f"**{tr('The heatmap')}.** {tr(presentation.HEATMAP_IS)}")
         st.page_link("pages/card.py", label=tr("Model card"), icon=":material/fact_check:")
         st.caption(
             tr(

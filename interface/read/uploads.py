@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from interface.components.images import for_display, to_grey
+from interface.components.images import for_display, thumbnail, to_grey
 from interface.core import queue
 from interface.core.limits import ARCHIVE_LIMITS, read_guarded
 from interface.core.session import MOST_ITEMS, Item, Read, Refused, Shelf
@@ -114,7 +114,8 @@ def _item(name: str, reading: Reading, radiograph: Radiograph | None, reader: Re
         return Refused(name, reading.reasons[0], _mend(radiograph, reading.kind) if radiograph else None)
     seen = frame(radiograph.preview, reading.box, reader.bundle.card.framing)[0, :, :, 0]
     picture = for_display(radiograph.pixels)
-    return Read(name, picture, to_grey(seen), reading, radiograph.spacing_at(picture.shape[1]))
+    spacing = radiograph.spacing_at(picture.shape[1])
+    return Read(name, picture, to_grey(seen), reading, spacing, thumbnail(picture))
 
 
 def _mend(radiograph: Radiograph, kind: str) -> Radiograph | None:

@@ -49,10 +49,10 @@ def export(items: Sequence[Read], chosen: str, card: Card) -> None:
         return dicom.overlay(item, chosen, card, _now())
 
     def overlay() -> bytes:
-        from interface.read import result
+        from interface.components import presentation
         from model.reading import heatmap
 
-        return heatmap.png(result.overlaid(item, chosen))
+        return heatmap.png(presentation.overlaid(item, chosen))
 
     record = json.dumps(item.reading.to_dict(), indent=1, ensure_ascii=False)
     with st.popover(tr("Export"), icon=":material/download:"):

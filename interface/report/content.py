@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from interface.batch.rows import Row
+from interface.components import presentation
 from interface.components.images import jpeg
 from interface.core import labels, operating_point
 from interface.core.session import Read
-from interface.read import result
 from interface.report.document import PROGRAM, Document, Entry, Picture, one_line
 from model.reading import heatmap
 from model.reading.card import Card
@@ -43,12 +43,12 @@ def of_readings(items: Sequence[Read], chosen: str, card: Card, made: datetime, 
     for number, item in enumerate(items, 1):
         reading = item.reading
         record = reading.to_dict() | {"scores": reading.scores}
-        caption, alt = result.describe(reading, chosen)
+        caption, alt = presentation.describe(reading, chosen)
         bare = Picture(jpeg(item.picture), "The radiograph as it was uploaded", "The picture")
-        if heatmap.evidence(result.class_map(reading, chosen)) is None:
+        if heatmap.evidence(presentation.class_map(reading, chosen)) is None:
             shown = [Picture(bare.data, alt, caption)]
         else:
-            coloured = jpeg(result.overlaid(item, chosen))
+            coloured = jpeg(presentation.overlaid(item, chosen))
             shown = [bare, Picture(coloured, alt, f"{caption}.{_in_lungs(item, chosen)}")]
         entries.append(_entry(_name(item.name, number, named), record, card, reading.doubtful, shown))
     title = "Chest X-ray reading" if len(entries) == 1 else f"Chest X-ray readings: {len(entries)} pictures"
@@ -129,7 +129,7 @@ def _document(
             ("SHA-256 of the network", one_line(card.sha256)),
             ("Program", PROGRAM),
         ),
-        explained=(*_plain_score(), ("The heatmap", result.HEATMAP_IS), ("Patient data", _privacy(named))),
+        explained=(*_plain_score(), ("The heatmap", presentation.HEATMAP_IS), ("Patient data", _privacy(named))),
         made=made,
         compact=compact,
     )
@@ -142,7 +142,7 @@ def _privacy(named: bool) -> str:
 def _plain_score() -> list[tuple[str, str]]:
     """The page's words on the score without their Markdown."""
     found = []
-    for paragraph in result.SCORE_IS.split("\n\n"):
+    for paragraph in presentation.SCORE_IS.split("\n\n"):
         title, _, text = paragraph.removeprefix("**").partition("** ")
         found.append((title.rstrip("."), text.replace("*", "")))
     return found
@@ -153,7 +153,7 @@ def _name(name: str, number: int, named: bool) -> str:
 
 
 def _in_lungs(item: Read, chosen: str) -> str:
-    strength, lungs = heatmap.evidence(result.class_map(item.reading, chosen)), item.reading.lungs
+    strength, lungs = heatmap.evidence(presentation.class_map(item.reading, chosen)), item.reading.lungs
     if strength is None or lungs is None:
         return ""
     share = lungs.share_inside(strength, strict=True)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
+from interface.components import presentation
 from interface.core import labels, operating_point
 from interface.core.session import Read
-from interface.read import result
 from interface.report.content import NO_TAGS
 from interface.report.document import NO_DECISIONS, PROGRAM, one_line
 from model.messages import Code
@@ -49,7 +49,7 @@ def overlay(item: Read, chosen: str, card: Card, made: datetime) -> bytes:
         The file: explicit VR little endian, 8-bit RGB, with new identifiers of study, series and image.
     """
     reading = item.reading
-    data = _image(result.overlaid(item, chosen))
+    data = _image(presentation.overlaid(item, chosen))
     for keyword in EMPTY:
         setattr(data, keyword, None)
     data.SpecificCharacterSet = "ISO_IR 192"
@@ -73,7 +73,7 @@ def overlay(item: Read, chosen: str, card: Card, made: datetime) -> bytes:
     )[:_SHORT_TEXT]
     point = card.point(reading.operating_point)
     data.ImageComments = one_line(
-        f"{labels.NOT_A_DEVICE} {NO_DECISIONS} {result.headline(reading, card)}. Scores: "
+        f"{labels.NOT_A_DEVICE} {NO_DECISIONS} {presentation.headline(reading, card)}. Scores: "
         f"{labels.scores_line(reading.scores)}; operating point {labels.score(point.threshold)} "
         f"({operating_point.label(point.name)}). {NO_TAGS}"
     )

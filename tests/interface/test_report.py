@@ -23,16 +23,17 @@ from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 from interface.batch import rows
+from interface.components import presentation
 from interface.core import labels, loading
 from interface.core.session import Read
-from interface.read import result, uploads
+from interface.read import uploads
 from interface.report import content, dicom, html, pdf
 from interface.report.document import Document, one_line
 from model.messages import Code, Message
 from model.reading import bundle as bundles
 from model.reading import heatmap, quality
 from model.reading.radiograph import Radiograph
-from model.reading.reader import Reader, leading
+from model.reading.reader import DOUBTFUL, Reader, leading
 from tests.conftest import ROOT, draw_chest
 from tests.interface.pdf_text import words_of
 from tests.pages.test_read import upload
@@ -119,8 +120,8 @@ def said(item: Read, reader: Reader) -> list[str]:
     card, reading = reader.bundle.card, item.reading
     point = card.point(reading.operating_point)
     return [
-        result.headline(reading, card),
-        result.why(reading, card),
+        presentation.headline(reading, card),
+        presentation.why(reading, card),
         *(word for name in card.classes for word in (labels.class_name(name), labels.score(reading.scores[name]))),
         f"the operating point, {labels.score(point.threshold)}.",
         "is called uncertain.",
@@ -225,9 +226,9 @@ def test_the_report_of_a_batch_has_every_row(reader: Reader, picture: Picture) -
         assert "covid19-1.png" in shown and "normal-2.png" in shown and "Refused: 1" in shown
         assert "<b>notes.txt" in shown and one_line(here.rows[1].record["reasons"][0]) in shown
         for row in (here.rows[0], here.rows[2]):
-            assert result.headline(row.reading, card) in shown
+            assert presentation.headline(row.reading, card) in shown
             assert row.reading.sha256 in shown
-    assert all(result.headline(row.reading, card) in str(image["alt"])
+    assert all(presentation.headline(row.reading, card) in str(image["alt"])
                for row, image in zip((here.rows[0], here.rows[2]), parsed.images(), strict=True))  # fmt: skip
     unnamed = words_of(pdf.pdf(content.of_batch(here.rows, card, MADE, named=False), compressed=False))
     assert "Picture 2" in unnamed and "notes.txt" not in unnamed and "covid19-1" not in unnamed
@@ -243,7 +244,7 @@ def test_the_band_of_a_batch_is_that_of_the_reading(reader: Reader, item: Read) 
     for code, doubtful, factor in (
         (Code.HAS_TEXT, False, 1),
         (Code.MIRRORED, False, 1),
-        (Code.LOW_CONTRAST, True, result.DOUBTFUL),
+        (Code.LOW_CONTRAST, True, DOUBTFUL),
     ):
         row = rows.Row("x.png", replace(item.reading, notes=(Message(code),), doubtful=doubtful))
         (entry,) = content.of_batch([row], card, MADE, named=True).entries
@@ -269,8 +270,8 @@ def test_the_dicom_overlay_has_what_the_standard_demands(item: Read, reader: Rea
     assert found.BurnedInAnnotation == "NO" and "Research use" in found.SeriesDescription
     assert reader.bundle.card.sha256 in found.DerivationDescription and labels.NOT_A_DEVICE in found.ImageComments
     assert len(found.SoftwareVersions) <= 64 and len(found.SeriesDescription) <= 64
-    shown = result.class_map(item.reading, leading(item.reading.decision, item.reading.scores))
-    assert np.array_equal(found.pixel_array, heatmap.overlay(item.picture, shown, result.OPACITY))
+    shown = presentation.class_map(item.reading, leading(item.reading.decision, item.reading.scores))
+    assert np.array_equal(found.pixel_array, heatmap.overlay(item.picture, shown, presentation.OPACITY))
     assert len(found.PixelData) % 2 == 0
     uids = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
     again = read_back(item, reader)[1]

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from interface.components import presentation
 from interface.core import labels, loading
 from interface.core.language import tr
 from interface.core.session import MOST_ITEMS, Read
 from interface.gallery import cases
-from interface.read import intake, result, trust, whatif
+from interface.read import intake, trust, whatif
 from model.reading.reader import redecide
 
 Picture = Callable[..., tuple[str, bytes, str]]
@@ -44,7 +45,7 @@ def headline(app: AppTest, name: str = "") -> str:
     """What the page should say of a file, the last where no name is given."""
     items = [item for item in app.session_state.shelf.items.values() if isinstance(item, Read)]
     (item,) = [item for item in items if item.name == name] if name else items[-1:]
-    return result.headline(item.reading, loading.reader().bundle.card)
+    return presentation.headline(item.reading, loading.reader().bundle.card)
 
 
 def test_first_visit_says_what_it_is_and_is_not(app: AppTest) -> None:
@@ -107,7 +108,7 @@ def test_the_operating_point_decides_anew_without_the_network(app: AppTest, pict
         assert not app.exception
         (item,) = (one for one in before.values() if one.name == "normal-2.png")
         expected = redecide(item.reading, reader.bundle.card, name)
-        assert app.header[0].value == result.headline(expected, reader.bundle.card)
+        assert app.header[0].value == presentation.headline(expected, reader.bundle.card)
         for reason in expected.reasons:
             assert labels.plain(tr(reason)) in said(app)
         assert f"the operating point, {labels.score(point.threshold)}" in app.get("html")[-1].proto.body
