@@ -17,8 +17,11 @@ PRIVACY = (
         "server asks another place only for a picture of the gallery, when somebody presses its button."
     ),
     mark("It is never written to disk, to a log or to a cache, and neither are its file name and DICOM tags."),
-    mark("Nobody but you sees it: sessions share the network and nothing else."),
-    mark("It is forgotten when you close the page or press *Forget all*; a batch likewise."),
+    mark("Nobody but you sees it, except in a classroom, which shows its pictures to everyone with its code."),
+    mark(
+        "It is forgotten when you close the page or press *Forget all*; a batch likewise. The pictures of a quiz or a "
+        "classroom are forgotten an hour after their last use."
+    ),
     mark("Files that you download are yours to keep safe: an overlay shows any name that is burned into the picture."),
 )
 INTENDED = mark(
