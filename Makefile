@@ -46,6 +46,7 @@ bench: .venv-test/installed-bench ## measure speed and memory; writes benchmarks
 	$(TEST) -m benchmarks.cloud
 	$(TEST) -m benchmarks.crowd --readings 5000
 	$(TEST) -m benchmarks.replicas
+	$(TEST) -m benchmarks.classroom
 	$(TEST) -m benchmarks.archive
 	$(TEST) -m studies.archive_estimate
 	$(TEST) -m scripts.reliability

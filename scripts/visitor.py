@@ -34,10 +34,12 @@ class Seen:
     Attributes:
         elements: in the places where they stand at its end.
         texts: everything that was written, also what was taken away again, such as "Waiting: 2 readings".
+        fragments: ids of the parts of the page that run by themselves, by the places of what is in them.
     """
 
     elements: dict[tuple[int, ...], Element] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
+    fragments: dict[tuple[int, ...], str] = field(default_factory=dict)
 
     def button(self, label: str) -> str:
         """Id of a button; raises KeyError where there is none."""
@@ -65,7 +67,9 @@ class Seen:
         if message.delta.WhichOneof("type") != "new_element":
             return
         element = message.delta.new_element
-        self.elements[tuple(message.metadata.delta_path)] = element
+        place = tuple(message.metadata.delta_path)
+        self.elements[place] = element
+        self.fragments[place] = message.delta.fragment_id
         kind = element.WhichOneof("type")
         if kind in ("alert", "markdown", "heading", "text", "html"):
             self.texts.append(getattr(element, kind).body)
@@ -74,15 +78,22 @@ class Seen:
 class Visitor:
     """One open page. Close it, or use it in a `with` block."""
 
-    def __init__(self, server: Server, patience: float = 120, known_as: str = "") -> None:
-        """Open the first page.
+    def __init__(
+        self, server: Server, patience: float = 120, known_as: str = "", *, page: str = "", query: str = ""
+    ) -> None:
+        """Open a page.
 
         Args:
             server: that runs the app.
             patience: seconds to wait for each message.
             known_as: id of the session that a page had which lost its connection.
+            page: its path, such as "classroom"; the first page by default.
+            query: of its address, without the question mark.
         """
         self._server, self._patience = server, patience
+        self._path, self.query = page, query
+        # Parts of the page that run by themselves: id -> seconds between two runs.
+        self.timers: dict[str, float] = {}
         with _OPENER.open(f"{server.url}/_stcore/health", timeout=patience) as answer:
             # Streamlit's against strangers' pages, and that of a proxy which leads back to the same replica.
             cookies = [cookie.split(";")[0] for cookie in answer.headers.get_all("Set-Cookie", [])]
@@ -100,7 +111,8 @@ class Visitor:
         )
         self._socket = self._open.enter_context(socket)
         self.session_id = self._page = ""
-        self.seen = self.run()
+        self.seen, self.running = Seen(), True
+        self.run()
 
     def __enter__(self) -> Visitor:
         """Nothing more to do."""
@@ -119,28 +131,53 @@ class Visitor:
         self.ask(*states)
         return self.wait()
 
-    def ask(self, *states: WidgetState) -> None:
-        """Have the script run with these widgets changed."""
+    def ask(self, *states: WidgetState, fragment: str = "", timer: bool = False) -> None:
+        """Have the script run with these widgets changed.
+
+        Args:
+            states: of the widgets.
+            fragment: id of the part that runs; the whole script by default.
+            timer: whether its timer asks for it, and no person.
+        """
         message = BackMsg()
-        message.rerun_script.page_script_hash = self._page
-        message.rerun_script.widget_states.widgets.extend(states)
+        client = message.rerun_script
+        client.page_script_hash, client.page_name, client.query_string = self._page, self._path, self.query
+        client.fragment_id, client.is_auto_rerun = fragment, timer
+        client.context_info.url = f"{self._server.url}/{self._path}"
+        client.widget_states.widgets.extend(states)
         self._socket.send(message.SerializeToString())
 
     def wait(self) -> Seen:
         """What the script draws until it has come to its end."""
         self.seen = Seen()
-        while True:
-            message = self._next()
-            kind = message.WhichOneof("type")
-            if kind == "new_session":
-                self.session_id = message.new_session.initialize.session_id
-                self._page = message.new_session.page_script_hash
-            elif kind == "delta":
-                self.seen.add(message)
-            elif kind == "script_finished":
-                if message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                    continue
-                return self.seen
+        while not self.take(self._next()):
+            pass
+        return self.seen
+
+    def take(self, message: ForwardMsg) -> bool:
+        """Take in one message of the server.
+
+        Returns:
+            Whether a run of the script, or of a part of it, has come to its end with it.
+        """
+        kind = message.WhichOneof("type")
+        if kind == "new_session":
+            self.session_id = message.new_session.initialize.session_id
+            self._page = message.new_session.page_script_hash
+            if not message.metadata.run.fragment_ids:
+                self.running = True
+                self.timers.clear()
+                self.seen = Seen(texts=self.seen.texts)
+        elif kind == "delta":
+            self.seen.add(message)
+        elif kind == "page_info_changed":
+            self.query = message.page_info_changed.query_string
+        elif kind == "auto_rerun":
+            self.timers[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+        if kind != "script_finished" or message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            return False
+        self.running = False
+        return True
 
     def upload(self, files: Sequence[tuple[str, bytes]]) -> WidgetState:
         """Send files to the server; returns what `run` needs to have them read."""
@@ -168,11 +205,21 @@ class Visitor:
 
     def reading(self) -> dict[str, Any]:
         """The reading that the page offers as JSON; raises KeyError where it shows none."""
-        url = self._server.url + self.seen.download(JSON_BUTTON)
-        request = urllib.request.Request(url, headers={"Cookie": self._cookie})
+        found: dict[str, Any] = json.loads(self.get(JSON_BUTTON))
+        return found
+
+    def get(self, label: str) -> bytes:
+        """What a download button gives; raises KeyError where there is none."""
+        request = urllib.request.Request(self._server.url + self.seen.download(label), headers={"Cookie": self._cookie})
         with _OPENER.open(request, timeout=self._patience) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+            return bytes(answer.read())
+
+    def next_within(self, seconds: float) -> ForwardMsg | None:
+        """The next message of the server; None where none comes in time."""
+        try:
+            return ForwardMsg.FromString(self._socket.recv(seconds, decode=False))
+        except TimeoutError:
+            return None
 
     def _put(self, urls: FileURLs, name: str, data: bytes) -> None:
         """As the front end does it: one part of a form, with the token that keeps strangers' pages out."""

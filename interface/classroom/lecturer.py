@@ -185,7 +185,7 @@ def result(code: str, room: Room, *, controls: bool) -> None:
         with st.container(horizontal=True):
             st.download_button(
                 tr("Votes (CSV)"),
-                lambda: results.table(room.pictures, room.ballots()),
+                results.table(room.pictures, ballots),
                 f"classroom-{code}.csv",
                 "text/csv",
                 icon=":material/download:",
