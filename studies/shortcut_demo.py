@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from model.evaluation import linear, sources, study
+from model.evaluation import linear, loading, sources, study
 from model.evaluation.render import studies
 
 TEXT = [
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--quick", action="store_true", help="small samples, to try it out")
     options = parser.parse_args(arguments)
-    rows = measure(study.load(options.bundle, options.data, options.cache, quick=options.quick))
+    rows = measure(loading.load(options.bundle, options.data, options.cache, quick=options.quick))
     cells = [
         [
             row["set"],

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.evaluation import codec, curves, heatmaps, linear, robustness, selective, shortcuts, sources, study
+from model.evaluation import codec, curves, heatmaps, linear, loading, robustness, selective, shortcuts, sources, study
 from model.evaluation.render import documents, model_card, studies
 from model.evaluation.render.plots import draw
 from model.reading import bundle as bundles
@@ -49,7 +49,7 @@ def run(
     Raises:
         BundleError, DatasetError, EvidenceError: with a sentence for the user.
     """
-    measured = study.load(bundle, data, cache, quick=quick, outside=outside, sources=unseen)
+    measured = loading.load(bundle, data, cache, quick=quick, outside=outside, sources=unseen)
     others = [bundles.load(folder) for folder in compare]
     measures: dict[str, Callable[[study.Study], dict[str, Any]]] = {
         "codec": lambda s: codec.measure(s, others),

@@ -15,7 +15,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 import train
-from model.evaluation import codec, curves, linear, masks, metrics, robustness, run, study
+from model.evaluation import codec, curves, linear, loading, masks, metrics, robustness, run, study
 from model.evaluation.render import studies
 from model.reading.card import DEFAULT_BUNDLE, read_card
 from model.reading.radiograph import decode
@@ -170,7 +170,7 @@ def test_forms_are_files_of_the_same_radiograph_of_a_lower_quality() -> None:
 
 
 def test_a_bundle_is_compared_on_sources_that_it_never_saw(measured: Path, small_bundle: Path, manifest: Path) -> None:
-    again = study.load(small_bundle, manifest, measured / "cache", quick=True)
+    again = loading.load(small_bundle, manifest, measured / "cache", quick=True)
     part = codec.measure(again, [again.bundle])
     assert part["bundles"] == [again.bundle.card.title] * 2
     assert {one["source"] for one in part["figures"]} == {"elsewhere"}
@@ -193,14 +193,14 @@ def test_elsewhere_goes_into_the_card(measured: Path, small_bundle: Path, tmp_pa
 def test_without_its_training_data_a_bundle_is_measured_elsewhere(
     measured: Path, small_bundle: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    alone = study.load(small_bundle, manifest, measured / "cache", quick=True, outside=True)
+    alone = loading.load(small_bundle, manifest, measured / "cache", quick=True, outside=True)
     assert not alone.has_training_data and [one.source for one in alone.sets("external", "test")] == ["elsewhere"]
     run.run(small_bundle, manifest, tmp_path, measured / "cache", quick=True, outside=True, parts=["elsewhere"])
     assert set(evidence(tmp_path)) == {"schema", "quick", "bundle", "pictures", "literature", "elsewhere"}
     with pytest.raises(study.EvidenceError, match="no part nothing"):
         run.run(small_bundle, manifest, tmp_path, measured / "cache", quick=True, outside=True, parts=["nothing"])
     with pytest.raises(study.EvidenceError, match="never saw"):
-        study.load(small_bundle, manifest, measured / "cache", outside=True, sources=("nowhere",))
+        loading.load(small_bundle, manifest, measured / "cache", outside=True, sources=("nowhere",))
 
 
 def test_roles_of_sources() -> None:
@@ -269,7 +269,7 @@ def test_missing_data_are_told_in_a_sentence(
 def test_a_second_run_finds_the_forward_passes_of_the_first(
     measured: Path, small_bundle: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    again = study.load(small_bundle, manifest, measured / "cache", quick=True)
+    again = loading.load(small_bundle, manifest, measured / "cache", quick=True)
     (chosen,) = again.sets("external")
     expected = again.read(chosen).logits
     assert expected.shape == (60, 3)
