@@ -86,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--data", type=Path, help="manifest CSV, or a folder with one sub-folder per class")
     data.add_argument("--synthetic", action="store_true", help="random images, so that no data is needed")
     bench.add_argument("--steps", type=int, default=10, help="batches that are measured, default: 10")
+    bench.add_argument("--sizes", type=_numbers, default=(), help="image sizes to measure (comma-separated)")
+    bench.add_argument("--stages", type=_numbers, default=(), help="first stages to measure (comma-separated)")
     bench.add_argument("--profile", type=Path, help="save a profile of some steps for TensorBoard into this folder")
     bench.add_argument("--out", type=Path, default=BENCH_RESULT, help=f"default: {BENCH_RESULT}")
     bench.add_argument("--run", type=Path, default=Path("runs/latest"), help="decoded images are cached beside it")
@@ -147,6 +149,10 @@ def _given_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name for name in text.split(",") if name)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
 
 
 def _plan_and_settings(options: argparse.Namespace) -> tuple[Plan, Settings]:
@@ -239,7 +245,8 @@ def _bench(options: argparse.Namespace) -> None:
     if not options.synthetic:
         # The same sources as `fit` takes, so that the images that it has decoded are found.
         data = dataset.load(config.Plan(str(options.data)), settings, options.run)
-    bench.run(data, settings, steps=options.steps, profile=options.profile, out=options.out)
+    grid = {"sizes": options.sizes, "stages": options.stages}
+    bench.run(data, settings, steps=options.steps, profile=options.profile, out=options.out, **grid)
 
 
 if __name__ == "__main__":

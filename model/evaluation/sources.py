@@ -11,7 +11,7 @@ from model.evaluation.study import PictureSet, Study
 from model.reading.prevalence import Share, predictive_values
 from model.training import calibration
 from model.training import card as bundle_card
-from model.training.manifest import healthy_class
+from model.training.labels import healthy_class
 
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 

@@ -18,7 +18,7 @@ from model.training import background
 from model.training.augment import augment
 from model.training.config import Settings
 from model.training.dataset import Dataset
-from model.training.manifest import is_positive
+from model.training.labels import is_positive
 
 # For SIIM's images without a label: the appearance is not negative and suggests one class more than the other (RSNA
 # consensus on reporting COVID-19: Simpson et al. 2020). Estimates, not counts. They also show the network lungs of that

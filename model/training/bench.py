@@ -1,10 +1,11 @@
-"""How fast this machine trains, what it waits for, and how near that is to what it could do."""
+"""How fast this machine trains: the whole training against the bare step, and the step against the device's peak."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,31 +16,43 @@ import numpy as np
 import tensorflow as tf
 
 from model.machine import describe
+from model.reading.framing import Box
 from model.training import distributed, flops, network
 from model.training.background import SIDE
 from model.training.batches import Batches
-from model.training.config import Settings, TrainingError
+from model.training.config import FORMS, Settings, TrainingError
+from model.training.crops import FINDINGS, WIDE, Crops
 from model.training.dataset import Dataset
-from model.training.fit import compile_model, make_batches
+from model.training.fit import compile_model, load_segmenter, make_stream, prepare
+from model.training.views import Views
 
-# Batches before the measurement: the first one traces the graph, the second may still fill caches.
-WARM = 2
-# As many batches as `Batches.stream` prepares ahead: taken away first, or the data would seem faster than they are.
-AHEAD = 6
+# Steps before the measurement: the first one traces the graph, the second may still fill caches.
+WARM_UP = 2
+# More batches than any stream prepares ahead: taken first, or the data would seem faster than they are.
+AHEAD = 8
 PROFILED = 3
 CLASSES = 3
 
 
 def run(
-    data: Dataset | None, settings: Settings, *, steps: int, profile: Path | None = None, out: Path
+    data: Dataset | None,
+    settings: Settings,
+    *,
+    steps: int,
+    sizes: Sequence[int] = (),
+    stages: Sequence[int] = (),
+    profile: Path | None = None,
+    out: Path,
 ) -> dict[str, Any]:
-    """Measure the training step in float32 and in the precision that training would choose here.
+    """Measure the training step, in the precision that training chooses here, with and without its input pipeline.
 
     Args:
-        data: the pictures; None for random ones.
+        data: the images; None for random ones.
         settings: as for a training.
-        steps: batches that are measured.
-        profile: a folder for a profile that TensorBoard shows.
+        steps: steps that are measured of each kind.
+        sizes: pixels a side of the network's input; empty for that of the settings.
+        stages: first stages that are trained; empty for that of the settings.
+        profile: a folder for a profile of the last row, which TensorBoard shows.
         out: the JSON file.
 
     Returns:
@@ -50,118 +63,150 @@ def run(
     """
     if steps < 1:
         raise TrainingError(f"--steps {steps} measures nothing: give 1 or more.")
-    machine = describe()
-    said = distributed.choose_precision()
-    chosen = keras.mixed_precision.global_policy().name
-    print(said, flush=True)
-    wanted = settings.batch_size * (WARM + AHEAD + steps)
-    batches = draw(settings, wanted) if data is None else make_batches(sample(data, wanted, settings.seed), settings)
+    device = distributed.choose_precision()
+    print(device, flush=True)
+    policy = keras.mixed_precision.global_policy()
+    peak = flops.measure_peak(policy.compute_dtype)
+    classes = CLASSES if data is None else len(data.classes)
+    segmenter = None if data is None else load_segmenter(settings)
     rows = []
-    try:
-        for policy in dict.fromkeys(["float32", chosen]):
-            keras.mixed_precision.set_global_policy(policy)
-            rows.append(measure(batches, settings, steps, profile if policy == chosen else None))
-            print(_line(rows[-1]), flush=True)
-    finally:
-        keras.mixed_precision.set_global_policy(chosen)
-    found = {
+    for size, stage in itertools.product(sizes or [settings.image_size], stages or [settings.first_stage]):
+        detail = min(settings.detail, size)
+        variant = replace(settings, image_size=size, start_epochs=0, first_stage=stage, detail=detail)
+        wanted = settings.batch_size * (WARM_UP + AHEAD + steps)
+        stream = (
+            draw(variant, wanted)
+            if data is None
+            else make_stream(sample(data, wanted, variant.seed), variant, segmenter)
+        )
+        rows.append(measure(stream, classes, variant, steps, peak, profile))
+        print(_line(rows[-1]), flush=True)
+    result = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine,
-        "device": said,
-        "data": "random pictures" if data is None else f"{len(batches.pictures)} pictures",
+        "machine": describe(),
+        "device": device,
+        "precision": policy.name,
+        "gflops_peak_matmul": round(peak / 1e9, 1),
+        "data": "random images" if data is None else f"{len(data.records)} images",
         "settings": asdict(settings),
         "rows": rows,
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"written to {out}", flush=True)
-    return found
+    return result
 
 
-def measure(batches: Batches, settings: Settings, steps: int, profile: Path | None = None) -> dict[str, Any]:
-    """Measure the compiled step under the precision that is set, fed by the real stream of batches.
+def measure(
+    stream: Batches | Views,
+    classes: int,
+    settings: Settings,
+    steps: int,
+    peak: float,
+    profile: Path | None = None,
+) -> dict[str, Any]:
+    """Measure the compiled step, fed by the input pipeline and fed with one batch that is there already.
 
     Args:
-        batches: what is learnt from.
+        stream: of the training batches.
+        classes: their number.
         settings: of the training; its weights are not loaded, since they do not change the speed.
-        steps: batches that are measured.
+        steps: steps that are measured of each kind.
+        peak: FLOP/s of the device.
         profile: a folder for a profile of some further steps.
 
     Returns:
         One row of the table.
     """
-    size = settings.size_in(0)
-    model = network.build(settings.arch, batches.targets.shape[1], None, None, settings.harmonise)
+    size = settings.image_size
+    model = prepare(network.build(settings.arch, classes, None, None, settings.harmonise), settings)
     network.freeze_below(model, settings.first_stage, settings.norms)
-    counted = flops.count(model, size)
-    compile_model(model, settings, len(batches))
-    stream = iter(batches.stream(0))
-    for _ in range(WARM):
-        model.train_on_batch(*next(stream))
-    alone = _time_data(stream, max(2, steps // 2))
-    waits, works = [], []
-    for _ in range(steps):
-        began = time.perf_counter()
-        batch = next(stream)
-        ready = time.perf_counter()
-        # It returns the loss as a number, so the device is done by then.
-        model.train_on_batch(*batch)
-        waits.append(ready - began)
-        works.append(time.perf_counter() - ready)
+    operations = flops.count(model, size)
+    compile_model(model, settings, len(stream))
+    batches = iter(stream.stream(0))
+    for _ in range(WARM_UP):
+        ready = next(batches)
+        model.train_on_batch(*ready)
+    data_alone = _time_data(batches, max(2, steps // 2))
+    # Half of the bare steps before the others and half after, so that a drift of the machine's speed cancels.
+    bare = _time_steps(model, itertools.repeat(ready), steps // 2)[1]
+    for _ in range(AHEAD):
+        next(batches)
+    waits, fed = _time_steps(model, batches, steps)
+    bare += _time_steps(model, itertools.repeat(ready), steps - steps // 2)[1]
     if profile is not None:
-        _profile(model, stream, profile)
-    policy = keras.mixed_precision.global_policy()
-    rate = settings.batch_size * steps / (sum(waits) + sum(works))
-    reached = sum(counted.values()) * settings.batch_size * steps / sum(works)
-    peak = flops.measure_peak(policy.compute_dtype)
+        _profile(model, batches, profile)
+    rate, bare_rate = (settings.batch_size * steps / sum(seconds) for seconds in (fed, bare))
+    reached = sum(operations.values()) * bare_rate
     return {
-        "precision": policy.name,
-        "xla": bool(model.jit_compile),
         "image_size": size,
-        "pictures_a_second": round(rate, 2),
-        "pictures_a_second_data_alone": round(settings.batch_size / alone, 2),
-        "share_waiting_for_data": round(sum(waits) / (sum(waits) + sum(works)), 4),
-        "step_ms": _spread(works),
-        "gflop_a_picture": {name: round(number / 1e9, 3) for name, number in counted.items()},
+        "first_stage": settings.first_stage,
+        "batch_size": settings.batch_size,
+        "xla": bool(model.jit_compile),
+        "images_a_second": round(rate, 2),
+        "images_a_second_bare_step": round(bare_rate, 2),
+        "share_of_bare_step": round(rate / bare_rate, 3),
+        "images_a_second_data_alone": round(settings.batch_size / data_alone, 2),
+        "share_waiting_for_data": round(sum(waits) / sum(fed), 4),
+        "step_ms": _spread(bare),
+        "gflop_an_image": {name: float(f"{number / 1e9:.4g}") for name, number in operations.items()},
         "gflops_reached": round(reached / 1e9, 1),
-        "gflops_peak_matmul": round(peak / 1e9, 1),
         "share_of_peak": round(reached / peak, 3),
     }
 
 
-def draw(settings: Settings, wanted: int) -> Batches:
-    """Random pictures with random targets, as large as decoded ones, at most 256: the speed is the same."""
+def _time_steps(model: keras.Model, batches: Iterator[Any], steps: int) -> tuple[list[float], list[float]]:
+    """Seconds that each step waits for its batch, and seconds that it takes with the waiting."""
+    # Not measured: the input pipeline fills its buffer or, after it was emptied, gets into its rhythm.
+    model.train_on_batch(*next(batches))
+    waits, totals = [], []
+    for _ in range(steps):
+        start = time.perf_counter()
+        batch = next(batches)
+        waits.append(time.perf_counter() - start)
+        model.train_on_batch(*batch)  # returns the loss as a number, so the device is done by then
+        totals.append(time.perf_counter() - start)
+    return waits, totals
+
+
+def draw(settings: Settings, wanted: int) -> Batches | Views:
+    """Batches of random images as large as decoded ones, at most 256 of them: the speed is the same."""
     rng = np.random.default_rng(settings.seed)
-    number, side = min(wanted, 256), settings.decoded_size
+    number = min(wanted, 256)
     targets = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, number)]
+    if settings.strength == FORMS:
+        pictures = rng.integers(0, 256, (number, WIDE, WIDE), np.uint8)
+        boxes = (None if settings.framing.margin is None else Box(0.2, 0.2, 0.8, 0.8),) * number
+        unknown = np.full((number, len(FINDINGS)), -1, np.float32)
+        return Views(Crops(pictures, boxes, targets, unknown, np.full(number, 1 / number)), settings)
+    pictures = rng.integers(0, 256, (number, settings.decoded_size, settings.decoded_size), np.uint8)
     lungs = np.full((number, SIDE, SIDE), 255, np.uint8) if settings.augmentation.background else None
-    pictures = rng.integers(0, 256, (number, side, side), np.uint8)
     return Batches(pictures, targets, np.ones(number, np.float32), settings, np.ones(targets.shape, bool), lungs)
 
 
 def sample(data: Dataset, wanted: int, seed: int) -> Dataset:
-    """At most so many of the pictures that are learnt from: those of the training split, drawn at random."""
+    """At most `wanted` images of the training split, drawn at random."""
     train = data.indices("train")
     chosen = np.sort(np.random.default_rng(seed).permutation(train)[:wanted])
     return replace(data, records=tuple(data.records[i] for i in chosen), pictures=data.pictures[chosen])
 
 
-def _time_data(stream: Iterator[Any], batches: int) -> float:
-    """Seconds for a batch where nothing but the data is worked at."""
+def _time_data(batches: Iterator[Any], number: int) -> float:
+    """Seconds for a batch where the machine does nothing else."""
     for _ in range(AHEAD):
-        next(stream)
-    began = time.perf_counter()
-    for _ in range(batches):
-        next(stream)
-    return (time.perf_counter() - began) / batches
+        next(batches)
+    start = time.perf_counter()
+    for _ in range(number):
+        next(batches)
+    return (time.perf_counter() - start) / number
 
 
-def _profile(model: keras.Model, stream: Iterator[Any], folder: Path) -> None:
+def _profile(model: keras.Model, batches: Iterator[Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tf.profiler.experimental.start(str(folder))
     for number in range(PROFILED):
         with tf.profiler.experimental.Trace("train", step_num=number, _r=1):
-            model.train_on_batch(*next(stream))
+            model.train_on_batch(*next(batches))
     tf.profiler.experimental.stop()
     print(f"a profile of {PROFILED} steps is in {folder}", flush=True)
 
@@ -173,8 +218,8 @@ def _spread(seconds: list[float]) -> dict[str, float]:
 
 def _line(row: dict[str, Any]) -> str:
     return (
-        f"{row['precision']:15} {row['pictures_a_second']:9.1f} pictures/s"
-        f" (the data alone {row['pictures_a_second_data_alone']:.1f})"
-        f"  waiting for data {row['share_waiting_for_data']:6.1%}"
-        f"  {row['gflops_reached']:9.1f} GFLOP/s = {row['share_of_peak']:.0%} of {row['gflops_peak_matmul']:.0f}"
+        f"{row['image_size']} px from stage {row['first_stage']}: {row['images_a_second']:.1f} images/s, "
+        f"{row['share_of_bare_step']:.3f} of the bare step, waiting for data {row['share_waiting_for_data']:.1%}; "
+        f"the data alone {row['images_a_second_data_alone']:.0f} images/s; "
+        f"{row['gflops_reached']:.0f} GFLOP/s, {row['share_of_peak']:.0%} of the peak"
     )

@@ -17,7 +17,8 @@ from model.training import calibration
 from model.training.callbacks import read_history
 from model.training.config import Settings
 from model.training.dataset import Dataset
-from model.training.manifest import CHOICE_SOURCES, Record, describe_set, healthy_class
+from model.training.labels import healthy_class
+from model.training.manifest import CHOICE_SOURCES, Record, describe_set
 from model.training.network import WHOLE_SUFFIX
 
 INTENDED_USE = (

@@ -15,7 +15,7 @@ from model.reading.radiograph import to_input
 from model.training.batches import make_soft_targets
 from model.training.config import TrainingError
 from model.training.dataset import Dataset
-from model.training.manifest import is_positive
+from model.training.labels import is_positive
 
 # NIH's labels beside the three classes: a second, auxiliary head learns them (Wang et al. 2017).
 FINDINGS = (

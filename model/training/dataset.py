@@ -17,7 +17,8 @@ from tqdm import tqdm
 from model.errors import Unreadable
 from model.reading.radiograph import decode
 from model.training.config import Plan, Settings
-from model.training.manifest import DatasetError, Record, default_hold_out, find_records, order_classes, select
+from model.training.labels import order_classes
+from model.training.manifest import DatasetError, Record, default_hold_out, find_records, select
 from model.training.splits import find_copies, perceptual_hashes, split_by_group, tie_duplicates
 
 FEWEST_PICTURES = 20
@@ -181,10 +182,7 @@ def _refuse_missing_classes(records: Sequence[Record], classes: Sequence[str]) -
     for split in ("train", "validation", "test"):
         labels = {r.label for r in records if r.split == split}
         if missing := [c for c in classes if c not in labels]:
-            raise DatasetError(
-                f"The {split} split has no images of {', '.join(missing)}: add some, or give no splits, so that they "
-                "are made here."
-            )
+            raise DatasetError(f"The {split} split has no images of {', '.join(missing)}: add some, or give no splits.")
 
 
 def _refuse_small_classes(records: Sequence[Record], groups: Sequence[str], classes: Sequence[str]) -> None:

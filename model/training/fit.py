@@ -99,12 +99,8 @@ def fit(
     train, validation = data.indices("train"), data.indices("validation")
     checkpoint = run / CHECKPOINT
     history = read_history(run) if resume else []
-    segmenter = bundles.load(settings.lungs or None).segmenter if settings.framing.margin is not None else None
-    batches = (
-        Views(cut(data, segmenter, settings.framing.margin, settings.source_power), settings)
-        if settings.strength == FORMS
-        else make_batches(data, settings)
-    )
+    segmenter = load_segmenter(settings)
+    batches = make_stream(data, settings, segmenter)
     if resume and checkpoint.exists():
         with devices.scope():
             model = keras.saving.load_model(checkpoint)
@@ -140,6 +136,24 @@ def fit(
             verbose=("auto" if os.isatty(1) else 2) if devices.chief else 0,
         )
     return run / WEIGHTS
+
+
+def load_segmenter(settings: Settings) -> Segmenter | None:
+    """The lung network that finds the box that the classifier sees; None where it sees the whole image."""
+    return bundles.load(settings.lungs or None).segmenter if settings.framing.margin is not None else None
+
+
+def make_stream(data: Dataset, settings: Settings, segmenter: Segmenter | None) -> Batches | Views:
+    """The training batches, as the strength of the augmentation asks for them.
+
+    Args:
+        data: the images.
+        settings: of the run.
+        segmenter: see `load_segmenter`.
+    """
+    if settings.strength == FORMS:
+        return Views(cut(data, segmenter, settings.framing.margin, settings.source_power), settings)
+    return make_batches(data, settings)
 
 
 def prepare(model: keras.Model, settings: Settings) -> keras.Model:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import train
 from model.training import bench, dataset, flops, manifest, network
-from model.training.config import Settings, TrainingError
-from tests.conftest import ROOT
+from model.training.batches import Batches
+from model.training.config import FORMS, Settings, TrainingError
+from model.training.views import Views
+from tests.training.networks import tiny_resnet
 
 
 def make_network() -> keras.Model:
@@ -57,31 +58,46 @@ def test_sample_keeps_what_is_learnt_from(drawn_folder: Path) -> None:
     )
 
 
-def test_random_pictures_are_as_large_as_decoded_ones() -> None:
-    made = bench.draw(Settings(image_size=224, batch_size=4), 12)
-    assert made.pictures.shape == (12, 256, 256) and len(made) == 3
+def test_random_images_are_as_large_as_decoded_ones() -> None:
+    plain = bench.draw(Settings(image_size=224, batch_size=4), 12)
+    assert isinstance(plain, Batches) and plain.pictures.shape == (12, 256, 256) and len(plain) == 3
+    forms = bench.draw(Settings(image_size=64, batch_size=4, strength=FORMS, margin=0.1, detail=32), 12)
+    assert isinstance(forms, Views) and next(iter(forms.stream(0)))[0].shape == (4, 64, 64, 1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("source", ["synthetic", "folder"])
-def test_command_writes_a_table_and_a_profile(source: str, drawn_folder: Path, tmp_path: Path) -> None:
-    what = ["--synthetic"] if source == "synthetic" else ["--data", str(drawn_folder), "--run", str(tmp_path / "run")]
-    small = ["--image-size=32", "--batch-size=4", "--steps=2", "--first-stage=5"]
+@pytest.mark.parametrize("strength", ["strong", FORMS])
+def test_command_writes_a_row_for_each_size_and_stage(
+    strength: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(network.BACKBONES, "tiny", tiny_resnet)
     out, profile = tmp_path / "bench.json", tmp_path / "profile"
-    more = ["--out", str(out), *(["--profile", str(profile)] if source == "synthetic" else [])]
-    command = [sys.executable, "train.py", "bench", *what, *small, *more]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "pictures/s" in done.stdout and str(out) in done.stdout
-    found = json.loads(out.read_text(encoding="utf-8"))
-    assert found["rows"][0]["precision"] == "float32" and found["machine"]["cores"]
-    for row in found["rows"]:
-        assert row["pictures_a_second"] > 0 and 0 <= row["share_waiting_for_data"] <= 1
-        assert 0 < row["gflop_a_picture"]["backward"] < 2 * row["gflop_a_picture"]["forward"]
-        # The two rates and the share are of one measurement.
-        assert row["share_of_peak"] == pytest.approx(row["gflops_reached"] / row["gflops_peak_matmul"], abs=2e-3)
-    if source == "synthetic":
-        assert list(profile.rglob("*.xplane.pb"))
+    arguments = ["--arch=tiny", "--batch-size=4", "--steps=3", "--sizes=32", "--stages=1,5", "--strength", strength]
+    try:
+        assert train.main(["bench", "--synthetic", *arguments, "--out", str(out), "--profile", str(profile)]) == 0
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert "of the bare step" in capsys.readouterr().out
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert result["machine"]["cores"] and result["gflops_peak_matmul"] > 0
+    assert [(row["image_size"], row["first_stage"]) for row in result["rows"]] == [(32, 1), (32, 5)]
+    for row in result["rows"]:
+        assert row["images_a_second"] > 0 and 0 <= row["share_waiting_for_data"] <= 1
+        rates = row["images_a_second"] / row["images_a_second_bare_step"]
+        assert row["share_of_bare_step"] == pytest.approx(rates, rel=2e-2)
+        assert 0 < row["gflop_an_image"]["backward"] < 2 * row["gflop_an_image"]["forward"]
+    # Frozen stages are not differentiated.
+    first, last = (row["gflop_an_image"]["backward"] for row in result["rows"])
+    assert last < first
+    assert list(profile.rglob("*.xplane.pb"))
+
+
+def test_images_of_a_folder_are_benched(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(network.BACKBONES, "tiny", tiny_resnet)
+    data = dataset.check(manifest.select(manifest.find_records(drawn_folder).records), size=37, seed=1)
+    settings = Settings(arch="tiny", image_size=32, batch_size=4)
+    result = bench.run(data, settings, steps=1, out=tmp_path / "bench.json")
+    keras.mixed_precision.set_global_policy("float32")
+    assert result["data"] == "120 images" and len(result["rows"]) == 1
 
 
 def test_no_steps_is_one_sentence(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,8 +71,8 @@ def assert_same_curve(run: Path, expected: Path) -> None:
 def alone(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("alone") / "run"
     process = start(drawn_folder, run, "--no-export")
-    (said,) = finish(process)
-    assert process.returncode == 0, said[-2000:]
+    (printed,) = finish(process)
+    assert process.returncode == 0, printed[-2000:]
     assert len(read_history(run)) == 3
     return run
 
@@ -82,9 +81,9 @@ def alone(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_devices_learn_what_one_does(alone: Path, drawn_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(drawn_folder, run, "--devices", "2", "--no-export")
-    (said,) = finish(process)
-    assert process.returncode == 0, said[-2000:]
-    assert "2 devices, each with its part of every batch" in said
+    (printed,) = finish(process)
+    assert process.returncode == 0, printed[-2000:]
+    assert "2 devices, each with its part of every batch" in printed
     assert_same_curve(run, alone)
 
 
@@ -92,19 +91,18 @@ def test_two_devices_learn_what_one_does(alone: Path, drawn_folder: Path, tmp_pa
 def test_killed_process_is_told_of_and_both_resume(alone: Path, drawn_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     first, second = start_two(drawn_folder, run, "--no-export")
-    deadline = time.monotonic() + 900
-    while not read_history(run) and time.monotonic() < deadline and first.poll() is None:
-        time.sleep(0.05)
+    # Keras prints it when the first epoch's checkpoint and history are written.
+    assert first.stdout and any(line.startswith("Epoch 2/") for line in first.stdout)
     second.send_signal(signal.SIGKILL)
-    said, _ = finish(first, second)
-    assert len(read_history(run)) in (1, 2), f"not killed in the middle: {said[-2000:]}"
+    printed, _ = finish(first, second)
+    assert len(read_history(run)) in (1, 2), f"not killed in the middle: {printed[-2000:]}"
     assert first.returncode == 1
-    assert "start all 2 processes again with --resume" in said and "Traceback" not in said
+    assert "start all 2 processes again with --resume" in printed and "Traceback" not in printed
     again = start_two(drawn_folder, run, "--resume", "--no-export")
-    told = finish(*again)
-    assert [process.returncode for process in again] == [0, 0], told[0][-2000:] + told[1][-2000:]
+    printed_again = finish(*again)
+    assert [process.returncode for process in again] == [0, 0], printed_again[0][-2000:] + printed_again[1][-2000:]
     assert_same_curve(run, alone)
-    assert "Epoch 3" in told[0] and "Epoch" not in told[1]
+    assert "Epoch 3" in printed_again[0] and "Epoch" not in printed_again[1]
 
 
 def test_state_of_one_device_is_taken_over() -> None:

@@ -1,4 +1,4 @@
-"""Training as a user runs it: the command line, kill -9 and --resume, wrong use. A ResNet50 at 64 px on drawings."""
+"""Training a ResNet50 in a process of its own, kill -9 and --resume; targets, weights and batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import keras
@@ -56,8 +55,8 @@ def finished(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 @pytest.mark.slow
 def test_run_leaves_history_curves_weights_and_a_bundle_that_loads(finished: tuple[Path, str]) -> None:
-    run, said = finished
-    assert "120 readable images" in said and "no GPU" in said
+    run, printed = finished
+    assert "120 readable images" in printed
     history = read_history(run)
     assert [row["epoch"] for row in history] == [1, 2, 3]
     for name in ("checkpoint.keras", "final.weights.h5", "curves.png", "settings.json", "plan.json"):
@@ -74,14 +73,16 @@ def test_run_leaves_history_curves_weights_and_a_bundle_that_loads(finished: tup
 @pytest.mark.slow
 def test_killed_run_resumes_to_the_same_result(finished: tuple[Path, str], drawn_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = subprocess.Popen(
-        command(drawn_folder, run, "--no-export"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 300
-    while len(read_history(run)) < 1 and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with subprocess.Popen(
+        command(drawn_folder, run, "--no-export"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        # Keras prints it when the first epoch's checkpoint and history are written.
+        assert process.stdout and any(line.startswith("Epoch 2/") for line in process.stdout)
+        process.send_signal(signal.SIGKILL)
     assert len(read_history(run)) in (1, 2), "the run was not killed in its middle"
     done = run_training(drawn_folder, run, "--resume", "--no-export")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -90,19 +91,6 @@ def test_killed_run_resumes_to_the_same_result(finished: tuple[Path, str], drawn
     # Sums over threads are not ordered, so not to the last bit.
     assert [r["loss"] for r in resumed] == pytest.approx([r["loss"] for r in expected], rel=2e-2)
     assert [r["val_loss"] for r in resumed] == pytest.approx([r["val_loss"] for r in expected], rel=2e-2)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--data", "nowhere.csv"], "nowhere.csv does not exist"),
-        (["export", "nowhere"], "holds no run"),
-    ],
-)
-def test_wrong_use_is_one_sentence(arguments: list[str], sentence: str) -> None:
-    done = subprocess.run([sys.executable, "train.py", *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert sentence in done.stderr and "Traceback" not in done.stderr
 
 
 def test_weights_balance_classes_and_sources(drawn_folder: Path) -> None:
