@@ -57,12 +57,13 @@ def uploader() -> None:
 
 def chosen_point(card: Card) -> str:
     """The operating point that decides table, counts, heatmaps and downloads."""
+    names = {name: operating_point.label(name) for name in card.points}
     return st.selectbox(
         tr("Operating point"),
         list(card.points),
         list(card.points).index(card.default_point),
         key="batch_point",
-        format_func=operating_point.label,
+        format_func=names.__getitem__,
         help=tr("The score from which a reading says that a COVID-19 pattern is present. It decides everything below."),
     )
 
@@ -133,11 +134,12 @@ def results(card: Card) -> None:
             ),
             icon=":material/info:",
         )
+    names = {name: labels.decision_name(name) for name in decisions(card) if counts[name]}
     chosen = st.pills(
         tr("Show"),
-        [name for name in decisions(card) if counts[name]],
+        list(names),
         selection_mode="multi",
-        format_func=labels.decision_name,
+        format_func=names.__getitem__,
         key="batch_shown",
         help=tr("Rows and heatmaps of these decisions alone; none chosen means all. Downloads hold every row."),
     )
