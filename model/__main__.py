@@ -15,7 +15,7 @@ from model.cli import arguments as command_arguments
 from model.cli import resume, writers
 from model.cli.ordered_map import in_order
 from model.cli.progress import print_line, with_progress
-from model.errors import BundleError, RemoteError
+from model.errors import ReaderError
 from model.files import sources
 from model.files.zip import Load
 from model.reading import heatmap
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return _card(options) if options.command == "card" else _read(options, parser)
-    except (BundleError, RemoteError) as error:
+    except ReaderError as error:
         print(error, file=sys.stderr)
         return NONE_READ
     except KeyboardInterrupt:

@@ -11,9 +11,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from interface.components.images import jpeg, to_grey
-from interface.core import labels
+from interface.core import labels, queue
 from interface.core.language import mark, tr
+from interface.core.memory import make_sure_of_room
 from interface.core.session import Read
+from model.errors import Unreadable
 from model.reading import heatmap
 from model.reading.lungs import Lungs
 from model.reading.radiograph import Radiograph
@@ -54,10 +56,15 @@ def variants(item: Read, reader: Reader) -> list[Variant]:
 
     Returns:
         The picture as it is, then flipped, brighter and darker, then with the lungs covered where they were found.
+
+    Raises:
+        Unreadable: the server holds more than it may.
     """
     read = []
     for name, pixels in _changes(item):
-        reading = reader.read(Radiograph(pixels, "", item.reading.sha256, item.reading.remarks))
+        with queue.turn():
+            make_sure_of_room()
+            reading = reader.read(Radiograph(pixels, "", item.reading.sha256, item.reading.remarks))
         read.append(Variant(name, to_grey(heatmap.fit(pixels, SIDE)), reading))
     return read
 
@@ -125,7 +132,11 @@ def _experiment(item: Read, reader: Reader) -> None:
     key = (reading.sha256, card.title)
     kept = st.session_state.get("whatif")
     if kept is None or kept[0] != key:
-        kept = st.session_state.whatif = (key, variants(item, reader))
+        try:
+            kept = st.session_state.whatif = (key, variants(item, reader))
+        except Unreadable as error:
+            st.info(tr(error.message), icon=":material/info:")
+            return
     decided = [
         replace(variant, reading=redecide(variant.reading, card, reading.operating_point)) for variant in kept[1]
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from model.cli import writers
+from model.errors import ReaderError
 from model.files.sources import Listed
 from model.reading.card import Card
 from model.reading.reader import REFUSED
@@ -21,7 +22,7 @@ from model.reading.reader import REFUSED
 _START = b'{"path": '
 
 
-class ResumeError(Exception):
+class ResumeError(ReaderError):
     """The file is none that this run can go on with; the message is a sentence that says why and what to do."""
 
 

@@ -1,4 +1,4 @@
-"""A class' map over the radiograph, in perceptual colours, and the bar that explains them."""
+"""A class' map over the radiograph, in perceptual colours."""
 
 from __future__ import annotations
 
@@ -109,20 +109,6 @@ def _steps(strength: NDArray[np.float32], height: int, width: int) -> NDArray[np
     # Cubic and not linear, whose creases would show the grid; it overshoots a little beyond 0 and 1.
     smooth = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
     return np.asarray(cv2.convertScaleAbs(smooth, alpha=255), dtype=np.uint8)
-
-
-def colour_bar(width: int = 256, height: int = 16) -> NDArray[np.uint8]:
-    """The colours from no evidence on the left to the strongest on the right.
-
-    Args:
-        width: in pixels.
-        height: in pixels.
-
-    Returns:
-        (height, width, 3) uint8 RGB.
-    """
-    row = _COLOURS[np.rint(np.linspace(0, 255, width)).astype(np.intp)]
-    return np.ascontiguousarray(np.broadcast_to(row, (height, width, 3)))
 
 
 def png(picture: NDArray[Any]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from interface.core import memory, queue
 from interface.core.session import Read
 from interface.read import uploads, whatif
+from model.errors import Unreadable
 from model.messages import Code, Message
 from model.reading import bundle as bundles
 from model.reading.lungs import Lungs
@@ -90,3 +94,20 @@ def test_lines_and_summary_say_what_changed(item: Read, reader: Reader) -> None:
     assert "No other answer" in whatif.summary([base, less])
     said = whatif.summary([base, more, gone])
     assert "changes: brighter." in said and "input check: lungs covered." in said
+
+
+def test_variants_wait_for_their_turn_and_for_memory(
+    item: Read, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        with queue.TURNS.take(lambda ahead: None):
+            reading = pool.submit(whatif.variants, item, reader)
+            while len(queue.TURNS) < 2:
+                assert not reading.done(), "it was read beside another reading"
+                waited.wait(0.01)
+        assert len(reading.result()) >= 4
+    assert len(queue.TURNS) == 0
+    monkeypatch.setenv(memory.MEGABYTES, "1")
+    with pytest.raises(Unreadable, match="as its memory allows"):
+        whatif.variants(item, reader)

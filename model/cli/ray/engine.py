@@ -21,6 +21,7 @@ import ray.data
 
 from model.cli.ray.block_reader import BlockReader, Job
 from model.cli.ray.parts import Done, Parts, PartsError, name
+from model.errors import ReaderError
 from model.files.sources import Listed
 from model.reading.card import Card
 
@@ -39,7 +40,7 @@ _OBJECT_STORE = 200_000_000
 _EVERY_SECONDS = 60.0
 
 
-class EngineError(Exception):
+class EngineError(ReaderError):
     """The run can't begin; the message is a sentence that says why and what to do."""
 
 

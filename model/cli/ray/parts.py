@@ -16,6 +16,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from model.cli.writers import Record
+from model.errors import ReaderError
 from model.reading.card import Card
 from model.reading.reader import REFUSED
 
@@ -23,7 +24,7 @@ _PREFIX, _ENDING = "part-", ".parquet"
 _DIGEST = 16
 
 
-class PartsError(Exception):
+class PartsError(ReaderError):
     """The folder holds what this run can't go on with; the message is a sentence."""
 
 
