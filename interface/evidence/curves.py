@@ -11,7 +11,12 @@ from interface.core import labels
 from interface.evidence.data import HEIGHT, Chart, Selection, origin
 
 _DONE = {"deletion": "blurred", "insertion": "restored"}
-POINTS = {"balanced": "balanced", "specificity_90": "90 % specificity", "sensitivity_95": "95 % sensitivity"}
+POINTS = {
+    "balanced": "balanced",
+    "specificity_90": "90 % specificity",
+    "sensitivity_90": "90 % sensitivity",
+    "sensitivity_95": "95 % sensitivity",
+}
 
 
 def curves(kind: str, x: str, y: str, metric: str) -> Callable[[Selection], list[Chart]]:

@@ -181,7 +181,7 @@ def measure(card: dict, data: Dataset, logits: dict[str, np.ndarray]) -> list[di
 def _figures_of(where: dict, card: dict, labels: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> list[dict]:
     classes = tuple(card["classes"])
     name, positive = card["positive_class"], classes.index(card["positive_class"])
-    threshold = card["operating_points"]["points"]["balanced"]["threshold"]
+    threshold = card["operating_points"]["points"][card["operating_points"]["default"]]["threshold"]
     score, ill = scores[:, positive], labels == positive
     rows = []
 

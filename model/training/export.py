@@ -232,8 +232,8 @@ def _calibrate(card: dict, data: Dataset, logits: np.ndarray) -> None:
         "n": len(chosen),
     }
     points = calibration.choose_operating_points(labels == positive, scores[:, positive], groups)
-    card["operating_points"] = {"default": "balanced", "points": points}
-    decided, confidence = calibration.confidences(scores, positive, points["balanced"]["threshold"])
+    card["operating_points"] = {"default": calibration.DEFAULT_POINT, "points": points}
+    decided, confidence = calibration.confidences(scores, positive, points[calibration.DEFAULT_POINT]["threshold"])
     card["uncertain"] = calibration.choose_margin(confidence, decided == labels, weights, ABSTAIN)
 
 

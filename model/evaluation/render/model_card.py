@@ -52,7 +52,7 @@ def model_card(card: Card, evidence: Part) -> str:
         _training(card),
         "## Quantitative analyses",
         "\n".join(f"- {claim.sentence}" for claim in claims(evidence)),
-        _headline(evidence),
+        _headline(evidence, card.default_point),
         f"Claims with their figures: {PAGE}. All figures: {TABLES}.",
         "## Ethical considerations",
         "The radiographs are public and de-identified by their owners; none is shipped with the project. A wrong "
@@ -159,12 +159,12 @@ def _training(card: Card) -> str:
     return table(("Source", "Role", "Pictures", "Split", "Licence"), rows)
 
 
-def _headline(evidence: Part) -> str:
+def _headline(evidence: Part, point: str) -> str:
     rows = [
         (row["set"], f"{row['metric']}: {named(row['what'])}", interval(row), row["n"])
         for role in ("choice", "external", "internal")
         for row in pick(_figures(evidence, "headline"), role=role)
-        if row["metric"] in ("AUC", "sensitivity", "specificity") and row.get("point") in (None, "balanced")
+        if row["metric"] in ("AUC", "sensitivity", "specificity") and row.get("point") in (None, point)
     ]
     return table(("Pictures", "What", "Figure (95 % interval)", "n"), rows)
 
