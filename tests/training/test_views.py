@@ -119,6 +119,7 @@ def test_loss_pulls_views_together_and_leaves_unknown_findings_out() -> None:
     assert paired[0] - alone[0] == pytest.approx(paired[1] - alone[1]) and paired[0] > alone[0] + 1
 
 
+@pytest.mark.slow
 def test_a_run_on_degraded_views_ends_in_a_bundle(drawn_folder: Path, tmp_path: Path) -> None:
     more = ("--strength", "forms", "--detail", "48", "--epochs", "2", "--steps-per-epoch", "3")
     done = run_training(drawn_folder, tmp_path / "run", *more)
