@@ -165,7 +165,7 @@ def test_a_picture_is_pinned_in_one_command(
     before = path.read_text()
     for url, why in [
         (f"{host.address}/RG1.dcm", "already"),
-        (f"{host.address}/RG3.dcm", "another part of the body"),
+        (f"{host.address}/RG3.dcm", "choose a frontal chest radiograph"),
         (f"{host.address}/a.png", "text and not a picture"),
         (f"{host.address}/none.png", "HTTP 404"),
         (f"{host.address.replace(COMMIT, 'main')}/RG1.dcm", "may change"),

@@ -17,7 +17,7 @@ def shipped() -> dict[str, Any]:
 
 def test_every_part_of_the_shipped_card_is_typed() -> None:
     raw, card = shipped(), read_card(DEFAULT_BUNDLE)
-    assert (card.title, card.size, card.positive) == ("covid_resnet50 " + raw["version"], 224, raw["positive_class"])
+    assert (card.title, card.size, card.positive) == ("covid_resnet50 " + raw["version"], 112, raw["positive_class"])
     assert [figure.id for figure in card.figures] == [figure["id"] for figure in raw["figures"]]
     assert card.figures[0].value == raw["figures"][0]["value"]
     assert card.points["balanced"].sensitivity is not None

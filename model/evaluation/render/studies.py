@@ -9,6 +9,10 @@ from typing import Any
 
 # File in docs/evidence -> what it shows, and how to measure it.
 STUDIES = {
+    "choice.json": (
+        "The rule that networks are chosen by (docs/choosing.md)",
+        "`python -m studies.choice --run FOLDER --bundle FOLDER ...` writes it",
+    ),
     "trap.json": (
         "Trained where the source equals the class",
         "train a bundle on the radiography pictures alone, then `python -m studies.shortcut_demo --bundle FOLDER`",
