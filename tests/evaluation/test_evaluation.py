@@ -428,7 +428,7 @@ def test_the_published_documents_say_what_the_json_and_the_card_say() -> None:
     for path, text in run.pages(ROOT, card).items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make evidence`"
     # The README's table comes from the card (tests/test_project.py), the card's figures from the same pictures.
-    here = {one["id"]: one for one in found["headline"]["figures"]}
+    here = {one["id"]: one for part in ("headline", "elsewhere") for one in found[part]["figures"]}
     for figure in card.figures:
         assert here[figure.id]["n"] == figure.n
         assert here[figure.id]["value"] == pytest.approx(figure.value, abs=0.005), figure.id
