@@ -72,7 +72,19 @@ def _method(evidence: Part) -> str:
         f"file that ships (SHA-256 `{bundle['sha256'][:16]}…`). Each source is reported alone, with its role: "
         "*to choose by* (training never saw it, networks were chosen by it), *never trained on* (for the end alone) or "
         "*test split* of a source that it learned from. Intervals are 95 %, from 1,000 resamples of patients. For "
-        "research and education, not a medical device."
+        "research and education, not a medical device." + _shared_sources(evidence)
+    )
+
+
+def _shared_sources(evidence: Part) -> str:
+    """A warning where a training source collected its radiographs from the same places as an external one."""
+    learned = {row["source"] for row in evidence["pictures"] if row["role"] == "internal"}
+    external = [source for source in ("cohen", "darkcovid") if source not in learned]
+    if "cxnet" not in learned or not external:
+        return ""
+    return (
+        f" {' and '.join(external)} are of other patients than cxnet, which it learned from, but both were collected "
+        "from the web: their figures may be better than those of another hospital."
     )
 
 
