@@ -129,11 +129,12 @@ def measure(
         model.train_on_batch(*ready)
     data_alone = _time_data(batches, max(2, steps // 2))
     # Half of the bare steps before the others and half after, so that a drift of the machine's speed cancels.
-    bare = _time_steps(model, itertools.repeat(ready), steps // 2)[1]
+    _, bare, bare_cpu = _time_steps(model, itertools.repeat(ready), steps // 2)
     for _ in range(AHEAD):
         next(batches)
-    waits, fed = _time_steps(model, batches, steps)
-    bare += _time_steps(model, itertools.repeat(ready), steps - steps // 2)[1]
+    waits, fed, fed_cpu = _time_steps(model, batches, steps)
+    _, more, more_cpu = _time_steps(model, itertools.repeat(ready), steps - steps // 2)
+    bare, bare_cpu = bare + more, bare_cpu + more_cpu
     if profile is not None:
         _profile(model, batches, profile)
     rate, bare_rate = (settings.batch_size * steps / sum(seconds) for seconds in (fed, bare))
@@ -146,6 +147,9 @@ def measure(
         "images_a_second": round(rate, 2),
         "images_a_second_bare_step": round(bare_rate, 2),
         "share_of_bare_step": round(rate / bare_rate, 3),
+        # What other work on the machine does not change.
+        "cpu_s_of_bare_step": round(bare_cpu / steps, 4),
+        "cpu_s_with_pipeline": round(fed_cpu / steps, 4),
         "images_a_second_data_alone": round(settings.batch_size / data_alone, 2),
         "share_waiting_for_data": round(sum(waits) / sum(fed), 4),
         "step_ms": _spread(bare),
@@ -155,18 +159,19 @@ def measure(
     }
 
 
-def _time_steps(model: keras.Model, batches: Iterator[Any], steps: int) -> tuple[list[float], list[float]]:
-    """Seconds that each step waits for its batch, and seconds that it takes with the waiting."""
+def _time_steps(model: keras.Model, batches: Iterator[Any], steps: int) -> tuple[list[float], list[float], float]:
+    """Seconds that each step waits for its batch, and takes with the waiting; CPU seconds of all steps."""
     # Not measured: the input pipeline fills its buffer or, after it was emptied, gets into its rhythm.
     model.train_on_batch(*next(batches))
     waits, totals = [], []
+    cpu = time.process_time()
     for _ in range(steps):
         start = time.perf_counter()
         batch = next(batches)
         waits.append(time.perf_counter() - start)
         model.train_on_batch(*batch)  # returns the loss as a number, so the device is done by then
         totals.append(time.perf_counter() - start)
-    return waits, totals
+    return waits, totals, time.process_time() - cpu
 
 
 def draw(settings: Settings, wanted: int) -> Batches | Views:

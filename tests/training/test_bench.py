@@ -84,6 +84,7 @@ def test_command_writes_a_row_for_each_size_and_stage(
         assert row["images_a_second"] > 0 and 0 <= row["share_waiting_for_data"] <= 1
         rates = row["images_a_second"] / row["images_a_second_bare_step"]
         assert row["share_of_bare_step"] == pytest.approx(rates, rel=2e-2)
+        assert row["cpu_s_of_bare_step"] > 0 and row["cpu_s_with_pipeline"] > 0
         assert 0 < row["gflop_an_image"]["backward"] < 2 * row["gflop_an_image"]["forward"]
     # Frozen stages are not differentiated.
     first, last = (row["gflop_an_image"]["backward"] for row in result["rows"])
