@@ -29,19 +29,20 @@ st.set_page_config(
 # The addresses are the files' names: Streamlit knows only those until its first visitor has run this line, and would
 # tell one who follows a link to another address that there is no such page.
 PAGES = [
-    st.Page("pages/read.py", title=tr("Read"), icon=":material/radiology:", default=True),
-    st.Page("pages/batch.py", title=tr("Batch"), icon=":material/stacks:"),
-    st.Page("pages/how_it_works.py", title=tr("How it works"), icon=":material/school:"),
-    st.Page("pages/prevalence.py", title=tr("Prevalence"), icon=":material/groups:"),
-    st.Page("pages/quiz.py", title=tr("Quiz"), icon=":material/quiz:"),
-    st.Page("pages/classroom.py", title=tr("Classroom"), icon=":material/co_present:"),
-    st.Page("pages/evidence.py", title=tr("Evidence"), icon=":material/query_stats:"),
-    st.Page("pages/data.py", title=tr("Data"), icon=":material/database:"),
-    st.Page("pages/card.py", title=tr("Model card"), icon=":material/fact_check:"),
-    st.Page("pages/about.py", title=tr("About"), icon=":material/info:"),
+    st.Page("pages/read.py", title=tr("Read"), default=True),
+    st.Page("pages/batch.py", title=tr("Batch")),
+    st.Page("pages/how_it_works.py", title=tr("How it works")),
+    st.Page("pages/prevalence.py", title=tr("Prevalence")),
+    st.Page("pages/quiz.py", title=tr("Quiz")),
+    st.Page("pages/classroom.py", title=tr("Classroom")),
+    st.Page("pages/evidence.py", title=tr("Evidence")),
+    st.Page("pages/data.py", title=tr("Data")),
+    st.Page("pages/card.py", title=tr("Model card")),
+    st.Page("pages/about.py", title=tr("About")),
 ]
 WORKPLACES = [one for one in PAGES if one.url_path in ("", "batch", "quiz", "classroom")]
-# Languages are addresses too: the menu has no other place that is seen on every page without taking room from it.
+# Languages are addresses too: the menu is the one place that is seen on every page without taking room from it. Its
+# pages have no icons, as Streamlit folds away the last of what is too wide for the window.
 LANGUAGES = [
     st.Page(partial(language.keep, name), title=title, url_path=name) for name, title in language.LANGUAGES.items()
 ]

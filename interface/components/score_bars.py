@@ -11,7 +11,7 @@ from model.reading.reader import log_odds
 
 # Blue and orange of Okabe and Ito, as in interface/components/charts.py; grey for what the headline is not about.
 STYLE = """<style>
-.cxr-scores {display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.6rem 0.75rem;
+.cxr-scores {display: grid; grid-template-columns: fit-content(55%) 1fr max-content; gap: 0.6rem 0.75rem;
   align-items: center}
 .cxr-scores b {font-variant-numeric: tabular-nums; text-align: right}
 .cxr-track {position: relative; height: 1.25rem; border-radius: 3px; overflow: hidden;
