@@ -24,7 +24,7 @@ from model.reading.file import read_file
 from model.reading.malloc import give_freed_memory_back
 from model.reading.radiograph import Radiograph
 from model.reading.reader import REFUSED, Reading
-from model.reading.reader_pool import Readers, at_once
+from model.reading.reader_pool import ReaderPool, readers_at_once
 
 READ, NONE_READ, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 # A heatmap's picture has no side above this; the maps themselves have a few cells a side.
@@ -82,7 +82,7 @@ def _read(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     give_freed_memory_back()
-    readers = Readers(options.bundle)
+    readers = ReaderPool(options.bundle)
     card = readers.card
     _check_point(options, card, parser)
     with ExitStack() as stack:
@@ -96,7 +96,7 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         except OSError as error:
             parser.error(f"can't write there: {error.strerror}")
         if kept.left:
-            print(f"Going on behind the {kept.left.total()} lines of {options.out.name}.", file=sys.stderr)
+            print(f"Continuing after the {kept.left.total()} lines of {options.out.name}.", file=sys.stderr)
         met, count = Counter[str](), kept.readings
         for record in _records(options, readers, kept, met):
             write(record)
@@ -109,7 +109,7 @@ def _read_here(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
 
 
 def _records(
-    options: argparse.Namespace, readers: Readers, kept: resume.Kept, met: Counter[str]
+    options: argparse.Namespace, readers: ReaderPool, kept: resume.Kept, met: Counter[str]
 ) -> Iterator[writers.Record]:
     """Read what has no line yet; counts in `met` the pictures, read now or before."""
 
@@ -121,11 +121,11 @@ def _records(
     left = chain.from_iterable(sources.unpacked(path, is_left) for path in found)
 
     def work(load: Load) -> tuple[Reading, Radiograph | None]:
-        reading, radiograph = read_file(load, readers.own(), options.operating_point)
+        reading, radiograph = read_file(load, readers.get(), options.operating_point)
         # Decoded pictures are large: none waits for its turn that nobody draws.
         return reading, radiograph if options.heatmaps else None
 
-    for path, (reading, radiograph) in in_order(left, work, at_once()):
+    for path, (reading, radiograph) in in_order(left, work, readers_at_once()):
         record = {"path": str(path), **reading.to_dict()}
         if radiograph:
             record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, readers.card.positive)

@@ -82,8 +82,7 @@ def take_up(out: Path, card: Card, operating_point: str | None = None) -> Kept:
                 whole = end
         except ResumeError as error:
             raise ResumeError(
-                f"{out.name} can't be gone on with: {error}. Choose another file, or leave --resume away to write it "
-                "anew."
+                f"{out.name} can't be continued: {error}. Choose another file, or leave --resume away to write it anew."
             ) from None
     if kept.table:
         writers.keep_table(out)

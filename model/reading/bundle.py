@@ -184,7 +184,7 @@ def build(folder: Path, card: Card, model: bytes, threads: int = 2) -> Bundle:
     """Build a bundle from what was read of it before.
 
     Args:
-        folder: of the bundle, with what stands beside the network.
+        folder: of the bundle, with the files of the auxiliary networks.
         card: its card.
         model: the content of its model file, checked.
         threads: of the interpreters.

@@ -1,4 +1,4 @@
-"""One reader a thread, all with the same network: two that run side by side read more than one that both share."""
+"""One reader per thread, all with the same network: two at a time read more images than threads that share one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from model.reading.card import chosen, read_card, read_model
 from model.reading.reader import Reader
 
 # Each takes about 60 MB, and more cores than this wait for the files.
-MOST = 4
+MOST_READERS = 4
 
 
-def at_once() -> int:
-    """How many files to work on at a time: one a core, and two on one core, as a file has to be fetched too."""
+def readers_at_once() -> int:
+    """How many files to work on at a time: one per core, and two on one core, as files have to be loaded too."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(max(cores, 2), MOST)
+    return min(max(cores, 2), MOST_READERS)
 
 
-class Readers:
-    """Readers of one bundle, which is read from the disk once."""
+class ReaderPool:
+    """Readers of one bundle, whose card and network are read from the disk once.
+
+    Attributes:
+        card: of the bundle.
+    """
 
     def __init__(self, path: Path | str | None = None) -> None:
         """Read the bundle and build the first reader.
@@ -35,24 +39,24 @@ class Readers:
         self._folder = chosen(path)
         self.card = read_card(self._folder)
         self._model = read_model(self._folder, self.card)
-        self._spare = [self._build()]
-        self._own = threading.local()
+        self._unused = [self._build()]
+        self._of_thread = threading.local()
 
-    def own(self) -> Reader:
-        """The calling thread's reader, built when it first asks.
+    def get(self) -> Reader:
+        """The reader of the calling thread, built at its first call.
 
         Raises:
-            BundleError: what stands beside the network was changed meanwhile.
+            BundleError: an auxiliary file of the bundle changed since the card was read.
         """
-        found: Reader | None = getattr(self._own, "reader", None)
-        if found is None:
+        reader: Reader | None = getattr(self._of_thread, "reader", None)
+        if reader is None:
             try:
-                found = self._spare.pop()
+                reader = self._unused.pop()
             except IndexError:
-                found = self._build()
-            self._own.reader = found
-        return found
+                reader = self._build()
+            self._of_thread.reader = reader
+        return reader
 
     def _build(self) -> Reader:
-        # One thread each: together they keep the cores busy, and none waits for the other half of its own work.
+        # One thread each: together they use all cores, and none waits for the other half of its own work.
         return Reader(bundles.build(self._folder, self.card, self._model, threads=1))

@@ -1,4 +1,4 @@
-"""The feature maps between a network's stages: the bundle's own file, asked for values that it keeps to itself.
+"""The feature maps between the stages of a network, which its file does not give: a copy of the file with more outputs.
 
 LiteRT frees what lies between a network's inputs and its outputs. Here the list of outputs in a copy of the file is
 replaced by a longer one, so that the very same computation hands out the last maps of each stage too; the

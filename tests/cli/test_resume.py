@@ -108,7 +108,7 @@ def test_what_was_added_since_is_read_and_the_rest_is_not_touched(
     before = out.read_bytes()
     (folder / "a.png").write_bytes(encode(draw_chest(np.random.default_rng(2), "other"), "PNG"))
     assert read(small_bundle, folder, "--out", out, "--heatmaps", folder / "maps", "--resume") == 0
-    assert "Going on behind the 1 lines" in capsys.readouterr().err
+    assert "Continuing after the 1 lines" in capsys.readouterr().err
     # Neither its own table nor its own heatmaps were taken for pictures.
     assert [Path(record["path"]).name for record in records(out)] == ["b.png", "a.png"]
     assert out.read_bytes().startswith(before)

@@ -14,17 +14,17 @@ import pytest
 from model.errors import BundleError
 from model.reading.radiograph import Radiograph
 from model.reading.reader import Reader
-from model.reading.reader_pool import MOST, Readers, at_once
+from model.reading.reader_pool import MOST_READERS, ReaderPool, readers_at_once
 
 
 def test_each_thread_has_a_reader_of_its_own_and_all_read_alike(small_bundle: Path) -> None:
-    readers, together = Readers(small_bundle), Barrier(3)
+    readers, together = ReaderPool(small_bundle), Barrier(3)
     pixels = np.random.default_rng(4).uniform(0, 255, (80, 80)).astype(np.float32)
 
     def work(_: int) -> tuple[Reader, Reader, dict[str, float]]:
-        first = readers.own()
+        first = readers.get()
         together.wait(30)
-        return first, readers.own(), first.read(Radiograph(pixels, "PNG", "")).logits
+        return first, readers.get(), first.read(Radiograph(pixels, "PNG", "")).logits
 
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(work, range(3)))
@@ -36,16 +36,16 @@ def test_each_thread_has_a_reader_of_its_own_and_all_read_alike(small_bundle: Pa
 def test_they_all_have_the_network_that_was_there_at_first(small_bundle: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     shutil.copytree(small_bundle, folder)
-    readers = Readers(folder)
-    readers.own()
+    readers = ReaderPool(folder)
+    readers.get()
     (folder / "model.tflite").unlink()
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(readers.own).result().bundle.card == readers.card
+        assert pool.submit(readers.get).result().bundle.card == readers.card
 
 
 def test_a_bundle_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError):
-        Readers(tmp_path)
+        ReaderPool(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process to cores")
@@ -53,7 +53,7 @@ def test_one_core_still_gets_a_file_while_it_reads_another() -> None:
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(before)})
-        assert at_once() == 2
+        assert readers_at_once() == 2
     finally:
         os.sched_setaffinity(0, before)
-    assert 2 <= at_once() <= MOST
+    assert 2 <= readers_at_once() <= MOST_READERS

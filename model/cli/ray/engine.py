@@ -93,7 +93,7 @@ def read(files: Iterable[Listed], card: Card, job: Job) -> Outcome:
         What was done.
 
     Raises:
-        EngineError: there is no cluster, or the folder can't be written to or gone on with.
+        EngineError: there is no cluster, or the folder can't be written to or continued.
         RemoteError: a storage could not be listed; what was read before is kept.
     """
     parts = Parts(job.out)
