@@ -53,6 +53,7 @@ bench: .venv-test/installed-bench ## measure speed and memory; writes benchmarks
 
 fuzz: .venv-test/installed ## read 50,000 damaged files and check how each one ends
 	$(TEST) -m scripts.fuzz.fuzzer
+	$(TEST) -m scripts.fuzz.damage
 
 audit: .venv-audit/installed ## look up the pinned packages in the public advisories (needs a network)
 	@.venv-audit/bin/python -m scripts.audit

@@ -23,8 +23,8 @@ _EXIF, _APP1 = b"Exif\0\0", 0xE1
 # Samples a pixel by PNG's colour type; palettes may get an alpha channel.
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 _LONGEST_WALK = 100_000
-# libwebp notices that these are missing, whatever they hold.
-_WEBP_LAST_BYTES = 6
+# Of lossy and lossless code: libwebp notices that so many are missing, whatever they hold.
+_WEBP_LAST_BYTES = {b"VP8 ": 4, b"VP8L": 3}
 
 
 def decode(data: bytes, kind: str, limits: Limits) -> tuple[NDArray[np.float32], list[Message]]:
@@ -126,15 +126,15 @@ def _check_webp(data: bytes) -> None:
     Raises:
         ValueError: it does not.
     """
-    name, code = next(((name, code) for name, code in _riff_chunks(data) if name in (b"VP8 ", b"VP8L")), (b"", b""))
-    code = code[:-_WEBP_LAST_BYTES]
+    name, code = next(((name, code) for name, code in _riff_chunks(data) if name in _WEBP_LAST_BYTES), (b"VP8 ", b""))
+    code = code[: -_WEBP_LAST_BYTES[name]]
     body = b"WEBP" + name + len(code).to_bytes(4, "little") + code + b"\0" * (len(code) % 2)
     shorter = b"RIFF" + len(body).to_bytes(4, "little") + body
     try:
         Image.open(io.BytesIO(shorter), formats=["WEBP"]).load()
     except Exception:  # whichever; the one that is wanted
         return
-    if name:
+    if code:
         raise ValueError("the picture does not take all of its code")
 
 

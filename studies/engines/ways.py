@@ -96,7 +96,7 @@ VIS, TORCH_CAM = "tf-keras-vis Grad-CAM", "pytorch-grad-cam"
 _LITERT, _TF = ("ai-edge-litert", "numpy"), ("tensorflow", "keras")
 _KERAS_FILE = "network.weights.h5"
 # What `python -m model read` imports.
-_DECODERS = ("imagecodecs", "simplejpeg", "tifffile", "pylibjpeg-rle")
+_DECODERS = ("imagecodecs", "simplejpeg", "tifffile")
 _READER = (*_LITERT, "opencv-python-headless", "Pillow", "pydicom", *_DECODERS)
 WAYS = (
     Way(READER, "runtimes", _READER, "bundle", form="reader", quick=False),

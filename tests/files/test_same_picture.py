@@ -16,7 +16,7 @@ from model.messages import Code
 from model.reading import bundle
 from model.reading.radiograph import Radiograph, decode, to_input
 from model.reading.reader import Reader
-from tests.files import formats
+from scripts.fuzz import formats
 from tests.files.builders import encode, ramp, real
 
 SIDE = 224

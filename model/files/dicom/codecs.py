@@ -134,6 +134,38 @@ def inflate(stream: bytes, size: int) -> bytes:
     return pixels[:size]
 
 
+def run_lengths(frame: bytes, rows: int, columns: int, samples: int, bits: int) -> NDArray[Any]:
+    """Unpack a run-length coded frame (PS3.5, annex G): a segment for each byte of a cell, the upper one first.
+
+    Args:
+        frame: the frame.
+        rows: of the picture.
+        columns: of the picture.
+        samples: of a pixel.
+        bits: of a cell, a multiple of 8.
+
+    Returns:
+        (rows, columns) or (rows, columns, samples), unsigned.
+
+    Raises:
+        ValueError: a segment is missing or too short. imagecodecs' errors pass through.
+    """
+    from imagecodecs import packbits_decode
+
+    size, count = bits // 8, rows * columns
+    starts = [int.from_bytes(frame[at : at + 4], "little") for at in range(4, 64, 4)][: size * samples]
+    if int.from_bytes(frame[:4], "little") != size * samples or not 64 <= starts[0] <= len(frame):
+        raise ValueError("another count of segments than of bytes a pixel")
+    cells = np.empty((count, samples, size), np.uint8)
+    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(frame)], strict=True)):
+        segment = np.frombuffer(packbits_decode(frame[start:end], out=count), np.uint8)
+        if segment.size != count:
+            raise ValueError("a segment is too short")
+        cells[:, number // size, size - 1 - number % size] = segment
+    pixels = cells.view(f"<u{size}").reshape(rows, columns, samples)
+    return pixels[..., 0] if samples == 1 else pixels
+
+
 def align(values: NDArray[Any], precision: int, stored: int, high: int, signed: bool) -> NDArray[Any]:
     """The stored values of a decoded stream, which holds cells of which they may fill a part (PS3.5, 8.1.1).
 
@@ -151,8 +183,6 @@ def align(values: NDArray[Any], precision: int, stored: int, high: int, signed: 
     unused = high + 1 - stored
     shift = unused if unused > 0 and precision >= stored + unused else 0
     bits = 8 * values.dtype.itemsize
-    if bits > 16:
-        raise ValueError("more than 16 bits a sample")
     if bits == stored and not signed and values.dtype.kind == "u":
         return values
     kind = np.dtype(f"{'i' if signed else 'u'}{values.dtype.itemsize}")

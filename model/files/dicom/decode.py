@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_frames, parse_basic_offsets
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from model.errors import Unreadable
 from model.files.dicom import display, tags
-from model.files.dicom.codecs import DEFLATED_FRAMES, RLE, Stream, align, codec, inflate
+from model.files.dicom.codecs import DEFLATED_FRAMES, RLE, Stream, align, codec, inflate, run_lengths
 from model.files.dicom.dataset import ITEM, PIXELS
 from model.files.dicom.dataset import read as read_dataset
 from model.files.formats import Limits
@@ -112,53 +112,58 @@ def _unpack(dataset: Any, limits: Limits) -> tuple[NDArray[Any], str]:
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     compression = codec(syntax)
     photometric = str(dataset.PhotometricInterpretation)
+    bits, stored = dataset.BitsAllocated, dataset.BitsStored
     high = display.number(dataset, "HighBit")
-    high = dataset.BitsStored - 1 if high is None else int(high)
-    if compression is None:
+    high = stored - 1 if high is None else int(high)
+    signed = dataset.PixelRepresentation == 1
+    if syntax == RLE:
+        frame = _frame(dataset)
+        # Run lengths may unpack 64-fold, but an honest writer never makes them longer than the pixels.
+        if len(frame) > 2 * _raw_size(dataset) + 1024:
+            raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
+        pixels = run_lengths(frame, dataset.Rows, dataset.Columns, dataset.SamplesPerPixel, bits)
+        pixels = align(pixels, bits, stored, high, signed)
+    elif compression is None:
         # pydicom counts the bits stored from the lower end, so it is told of a value that fills the cell.
-        unused = max(0, high + 1 - dataset.BitsStored)
-        unused = unused if dataset.BitsStored + unused <= dataset.BitsAllocated else 0
-        dataset.BitsStored += unused
+        unused = max(0, high + 1 - stored)
+        unused = unused if stored + unused <= bits else 0
+        dataset.BitsStored = stored + unused
         pixels, photometric = _uncompressed(dataset, syntax)
-        dataset.BitsStored -= unused
+        dataset.BitsStored = stored
         pixels = pixels >> unused if unused else pixels
     else:
         frame = _frame(dataset)
         stream = _check_stream(dataset, compression.inspect(frame), limits)
         pixels = compression.decode(frame, photometric == "RGB")
-        pixels = align(pixels, stream.precision, dataset.BitsStored, high, dataset.PixelRepresentation == 1)
-        dataset.BitsStored = min(dataset.BitsStored, stream.precision)
-        if pixels.ndim == 3 and photometric != "YBR_FULL":
+        pixels = align(pixels, stream.precision, stored, high, signed)
+        dataset.BitsStored = min(stored, stream.precision)
+        # JPEG's decoder turns colours to RGB, and JPEG 2000's does where their interpretation is of JPEG 2000.
+        if pixels.ndim == 3 and (compression.name == "JPEG" or photometric != "YBR_FULL"):
             photometric = "RGB"
-        elif pixels.ndim == 3 and compression.name == "JPEG":
-            photometric = "RGB"  # its decoder turns colours
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns) or pixels.ndim != (3 if dataset.SamplesPerPixel > 1 else 2):
         raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
     return pixels, photometric
 
 
 def _uncompressed(dataset: Any, syntax: str) -> tuple[NDArray[Any], str]:
-    """Pixels as they are, or as run lengths or deflated: pydicom knows what the elements say of them."""
-    raw = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * dataset.BitsAllocated // 8
+    """Pixels as they are, or deflated: pydicom knows what the elements say of them."""
     if syntax == DEFLATED_FRAMES:
-        dataset.PixelData = inflate(_frame(dataset), raw)
+        dataset.PixelData = inflate(_frame(dataset), _raw_size(dataset))
         syntax = dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    # Run lengths may unpack 64-fold, but an honest writer never makes them longer than the pixels (PS3.5, annex G.3).
-    elif syntax == RLE and len(_frame(dataset)) > 2 * raw + 1024:
-        raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
-    try:
-        pixels, meta = get_decoder(UID(syntax)).as_array(dataset)
-    except BaseException as error:
-        # pylibjpeg-rle is written in Rust, and Rust's panics arrive as something that is no Exception.
-        if type(error).__name__ == "PanicException":
-            raise ValueError("the decoder gave up") from None
-        raise
+    pixels, meta = get_decoder(UID(syntax)).as_array(dataset)
     return pixels, str(meta["photometric_interpretation"])
+
+
+def _raw_size(dataset: Any) -> int:
+    """Bytes of the unpacked picture."""
+    return int(dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * dataset.BitsAllocated // 8)
 
 
 def _frame(dataset: Any) -> bytes:
     if dataset.PixelData.count(ITEM) > _MOST_FRAGMENTS:
         raise Unreadable(Message(Code.DICOM_FRAGMENTS))
+    if len(parse_basic_offsets(dataset.PixelData)) > 1:
+        raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
     return next(generate_frames(dataset.PixelData, number_of_frames=1))
 
 

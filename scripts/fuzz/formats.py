@@ -14,13 +14,18 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
-from tests.files.builders import encode
-
 Grey = np.ndarray
 # Its encoders give bytes or what can be written to, as asked.
 imagecodecs: Any = _imagecodecs
 _SYNTAX = "1.2.840.10008.1.2"
 _WINDOW_12 = {"WindowCenter": "2048", "WindowWidth": "4096"}
+
+
+def encode(image: Image.Image | Grey, kind: str, **options: Any) -> bytes:
+    """A picture file as Pillow writes it."""
+    buffer = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 def deep(grey: Grey, bits: int) -> Grey:
