@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from interface.core import labels
 from interface.evidence import charts, claims
 from interface.evidence import document as evidence_document
 
@@ -171,7 +172,7 @@ def test_every_chart_of_what_was_published_says_its_result() -> None:
     assert sum(map(len, drawn.values())) > 10
     for (source, title), made in drawn.items():
         for chart in made:
-            assert source in chart.caption and re.search(r"n \\?= \d", chart.caption), title
+            assert labels.plain(source) in chart.caption and re.search(r"n \\?= \d", chart.caption), title
             assert "docs/evidence/" in chart.caption and re.search(r"\d", chart.alt), title
             json.dumps(chart.option, allow_nan=False)
 
