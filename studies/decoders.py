@@ -73,7 +73,6 @@ def decoders() -> dict[str, tuple[set[str], Decode]]:
         "model.files.jpeg": (jpegs, jpeg.decode),
         "imagecodecs jpegls": ({"JPEG-LS"}, imagecodecs.jpegls_decode),
         "imagecodecs jpeg2k": ({"JPEG 2000", "HTJ2K"}, imagecodecs.jpeg2k_decode),
-        "model.files.dicom.codecs.run_lengths": ({"RLE"}, packed_bits),
         "imagecodecs png": ({"PNG"}, imagecodecs.png_decode),
         "Pillow": ({"JPEG", "PNG"}, lambda stream: np.asarray(Image.open(io.BytesIO(stream)))),
     }
@@ -86,6 +85,7 @@ def decoders() -> dict[str, tuple[set[str], Decode]]:
             return pixels.reshape(SIDE, SIDE)
 
         found["pylibjpeg-rle"] = ({"RLE"}, rust)
+    found["imagecodecs packbits"] = ({"RLE"}, packed_bits)
     for package, families in (("libjpeg", jpegs | {"JPEG-LS"}), ("openjpeg", {"JPEG 2000", "HTJ2K"})):
         if importlib.util.find_spec(package):
             found[f"pylibjpeg-{package}"] = (families, importlib.import_module(package).decode)

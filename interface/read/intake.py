@@ -11,8 +11,8 @@ from interface.core.language import mark, tr
 from interface.core.session import MOST_ITEMS
 from interface.core.settings import number
 
-# A raw DICOM radiograph of 3,000 by 3,000 pixels has 18.
-MOST_MEGABYTES = int(number("CXR_UPLOAD_MEGABYTES", 20, 1))
+# The raw DICOM of a detector of 3520 x 4280 pixels has 30; to decode it takes 134 MB of memory.
+MOST_MEGABYTES = int(number("CXR_UPLOAD_MEGABYTES", 40, 1))
 DRAG = mark("Drag chest X-rays here, or paste one: PNG, JPEG, TIFF, WebP, BMP or DICOM, or a ZIP of them")
 HELP = mark("Frontal chest radiographs of adults, one or several. A copied picture can be pasted with Ctrl + V.")
 TOO_LARGE = mark("{{file}} has {{size}} MB and was not sent: this page takes {most} MB a file.")
