@@ -80,6 +80,7 @@ class Phone(Visitor):
     def __init__(self, server: serving.Server, query: str = "") -> None:
         """Args: server: that runs the app; query: of the address."""
         self._due: dict[str, float] = {}
+        self.choices: list[WidgetState] = []
         super().__init__(server, PATIENCE, page="classroom", query=query)
 
     def follow(self, until: float) -> None:
@@ -87,7 +88,9 @@ class Phone(Visitor):
         while (now := time.perf_counter()) < until:
             for name, seconds in list(self.timers.items()):
                 if self._due.setdefault(name, now + seconds) <= now:
-                    self.ask(fragment=name, timer=True)
+                    # With what was chosen, as a browser does: without it Streamlit takes the choice of a vote that
+                    # still waits for its run as gone.
+                    self.ask(*self.choices, fragment=name, timer=True)
                     self._due[name] = now + seconds
             wait = min([until, *(self._due[name] for name in self.timers)]) - time.perf_counter()
             message = self.next_within(max(wait, 0.001))
@@ -257,7 +260,7 @@ def attend(server: serving.Server, code: str, seed: int, lesson: Lesson) -> None
                         lesson.arrived.setdefault(place, []).append(time.perf_counter())
                     leisure = LEISURE if index < PICTURES - 1 else RUSH
                     phone.follow(time.perf_counter() + rng.uniform(0, leisure))
-                    wait_for(phone, lambda: True)
+                    wait_for(phone, partial(shows, phone, index, phase))
                     mine[place] = vote(phone, rng, lesson, place)
             wait_for(phone, lambda: "You are number" in phone.text)
             number = re.search(r"You are number (\d+)", phone.text)
@@ -276,7 +279,8 @@ def is_button(element: Element, label: str) -> bool:
 def shows(phone: Phone, index: int, phase: Phase) -> bool:
     """Whether a page asks for the vote on a picture in a phase."""
     text = phone.text
-    return f"Picture {index + 1} of {PICTURES}" in text and ("Vote once more" in text) == (phase is AFTER)
+    can_vote = any(is_button(element, "Send") for element in phone.seen.elements.values())
+    return can_vote and f"Picture {index + 1} of {PICTURES}" in text and ("Vote once more" in text) == (phase is AFTER)
 
 
 def vote(phone: Phone, rng: random.Random, lesson: Lesson, place: Place) -> tuple[str, str]:
@@ -297,6 +301,7 @@ def vote(phone: Phone, rng: random.Random, lesson: Lesson, place: Place) -> tupl
             button, fragment = element.button.id, phone.seen.fragments[path]
     with lesson.lock:
         lesson.sent.setdefault(place, []).append(time.perf_counter())
+    phone.choices = states
     phone.ask(*states, WidgetState(id=button, trigger_value=True), fragment=fragment)
     return name, sure
 

@@ -168,6 +168,9 @@ class Visitor:
                 self.running = True
                 self.timers.clear()
                 self.seen = Seen(texts=self.seen.texts)
+        elif kind == "navigation":
+            # The page that `st.navigation` runs, and not app.py: a part that runs by itself may rerun it.
+            self._page = message.navigation.page_script_hash
         elif kind == "delta":
             self.seen.add(message)
         elif kind == "page_info_changed":
