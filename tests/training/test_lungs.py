@@ -66,7 +66,7 @@ def test_network_learns_and_its_file_agrees(masked: lungs.Masked) -> None:
 
 
 def test_another_file_is_refused() -> None:
-    with pytest.raises(ValueError, match="lung network"):
+    with pytest.raises(ValueError, match="LiteRT"):
         Segmenter(b"no network")
 
 
