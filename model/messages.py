@@ -200,7 +200,7 @@ class Code(Enum):
         "That is only {distance} log-odds from {boundary}, and readings nearer than {margin} are called uncertain."
     )
     THE_OPERATING_POINT = "the operating point"
-    A_TIE = "a tie with {name}"
+    A_TIE = "equal scores with {name}"
     OUTSIDE_LUNGS = "Most of the evidence lies outside the lungs: do not trust this reading."
 
     # Tests whose result the page on prevalence explains

@@ -18,7 +18,7 @@ def test_placeholders_take_numbers_codes_and_messages() -> None:
         margin=Decimal("0.30"),
     )
     assert str(message) == (
-        "That is only 0.10 log-odds from a tie with Normal, and readings nearer than 0.30 are called uncertain."
+        "That is only 0.10 log-odds from equal scores with Normal, and readings nearer than 0.30 are called uncertain."
     )
     french = {
         Code.NEAR_BOUNDARY.value: "À {distance} de {boundary}, sous {margin}.",

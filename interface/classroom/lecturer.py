@@ -224,7 +224,7 @@ def figures(room: Room, summary: Summary) -> None:
     st.caption(
         tr(
             "The Brier score is the mean squared distance between how sure and whether right: 0 is best, and always "
-            "saying 50\u202f% gives 0.25. With few pictures all of this is chance for a good part."
+            "saying 50% gives 0.25. With few images these figures depend largely on chance."
         )
     )
     st.subheader(tr("Picture by picture"), anchor=False)

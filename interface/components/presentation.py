@@ -74,7 +74,7 @@ def describe(reading: Reading, name: str) -> tuple[str, str]:
             tr("The radiograph without a heatmap: no part of it speaks for {name}", name=shown),
         )
     alt = tr("The radiograph with the heatmap for {name}, which is strongest {where}", name=shown, where=where(values))
-    return tr("What speaks for {name}", name=shown), alt
+    return tr("Heatmap for {name}", name=shown), alt
 
 
 def where(values: NDArray[np.float32]) -> str:

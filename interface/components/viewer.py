@@ -73,7 +73,7 @@ LABELS = (
     mark("Full screen"),
     mark("For a projector (f); Escape ends it"),
     mark("Pictures in this session"),
-    mark("What speaks for"),
+    mark("Class of the heatmap"),
     mark("Heatmap"),
     mark("Show or hide the heatmap (h)"),
     mark("Opacity"),

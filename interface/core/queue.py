@@ -24,7 +24,7 @@ PATIENCE = 0.5
 class Turns:
     """A line of those who want to read; the first few of it may.
 
-    A turn is for one picture. Who has ten goes to the end of the line after each, so that nobody waits for the whole
+    A turn is for one picture. A session with ten rejoins the queue after each, so that nobody waits for the whole
     of another's upload.
     """
 

@@ -39,7 +39,7 @@ def pack(question: Question, *, with_heatmap: bool) -> str:
         panel = viewer.Panel(caption, caption, grey(question.picture))
     else:
         panel = viewer.Panel(
-            tr("What speaks for {name}", name=name),
+            tr("Heatmap for {name}", name=name),
             tr("The radiograph with the network's heatmap for {name}", name=name),
             grey(question.picture),
             question.class_map,

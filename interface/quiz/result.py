@@ -41,7 +41,7 @@ def show(answers: list[Answer]) -> None:
             "**How well did you know what you know?** On average you were {sure} sure and right in {right} of the "
             "questions; the network {its_sure} and {its_right}. The Brier score, the mean squared distance between how "
             "sure and whether right, is {yours} for you and {network} for the network (0 is best; always saying "
-            "50\u202f% gives 0.25). With few questions all of this is chance for a good part.",
+            "50% gives 0.25). With few questions these figures depend largely on chance.",
             sure=labels.percent(found.sure[0]),
             right=labels.percent(found.all[0].right / found.all[0].of),
             its_sure=labels.percent(found.sure[1]),

@@ -75,7 +75,7 @@ def of_batch(rows: Iterable[Row], card: Card, made: datetime, *, named: bool) ->
             continue
         shown = labels.class_name(leading(row.record["decision"], row.record["scores"]))
         alt = f"{_finding(row.record, card).headline}; the radiograph with the heatmap for {shown}"
-        pictures = [Picture(row.tile, alt, f"What speaks for {shown}")]
+        pictures = [Picture(row.tile, alt, f"Heatmap for {shown}")]
         entries.append(_entry(name, row.record, card, row.reading.doubtful, pictures))
     total = len(entries) + len(refused)
     title = f"Chest X-ray readings: {total} {'file' if total == 1 else 'files'}"

@@ -81,7 +81,7 @@ def _jpeg(data: bytes, limits: Limits) -> Picture:
     if frame.process == jpeg.JPEG_LS:
         raise Unreadable(Message(Code.FORMAT_OTHER, what=Code.A_JPEG_LS, advice=Code.SAVE_AS_PNG))
     check_memory(limits, frame.height, frame.width, frame.components * (2 if frame.precision > 8 else 1))
-    # A JPEG decoder halves a picture for less than nothing.
+    # A JPEG decoder halves a picture and saves time.
     large = frame.precision == 8 and frame.height * frame.width > grey.WORKING_PIXELS
     pixels = jpeg.decode(data, halve=large)
     if frame.components == 4:

@@ -20,7 +20,7 @@ _TO_BLUE_FIRST = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
 
 def evidence(class_map: NDArray[np.float32], strongest: float | None = None) -> NDArray[np.float32] | None:
-    """What speaks for a class, as a share of the strongest part (Grad-CAM's ReLU: Selvaraju et al. 2017, section 3).
+    """Heatmap for a class, as a share of the strongest part (Grad-CAM's ReLU: Selvaraju et al. 2017, section 3).
 
     Args:
         class_map: (h, w) what each cell added to the logit.

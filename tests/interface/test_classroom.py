@@ -164,9 +164,9 @@ def test_the_class_is_compared_with_the_network(room: Room) -> None:
     assert found.network.brier == pytest.approx((0.1**2 + 0.8**2) / 2)
     assert found.network.sure == pytest.approx(0.85)
     assert [str(share) for _, _, share in found.before.bands] == [
-        "2 of 3 (67\u202f%)",
-        "0 of 1 (0\u202f%)",
-        "1 of 1 (100\u202f%)",
+        "2 of 3 (67%)",
+        "0 of 1 (0%)",
+        "1 of 1 (100%)",
     ]
     pull = found.pull
     assert (pull.voted_twice, pull.differed, pull.followed, pull.misled, pull.helped) == (5, 4, 3, 1, 1)

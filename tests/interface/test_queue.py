@@ -86,7 +86,7 @@ def test_the_turn_goes_round_and_one_upload_of_many_does_not_go_first() -> None:
         visitor.join(PATIENCE)
     assert log[:3] == ["a", "b", "c"]
     assert sorted(log) == sorted("abc" * 3)
-    # Two threads may come to the end of the line in either order, but none reads a third before all had a second.
+    # Two threads may join the queue in either order, but none reads a third before all had a second.
     assert set(log[3:6]) == set("abc")
 
 

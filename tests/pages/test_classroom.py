@@ -85,14 +85,14 @@ def test_a_whole_lesson(visit: Visit, lecturer: AppTest) -> None:
     first.run()
     late.run()
     assert "The network" in shown(first)
-    press(first, "Keep: COVID-19 pattern, 70\u202f% sure")
+    press(first, "Keep: COVID-19 pattern, 70% sure")
     send(late, "other", 0.95)
     press(lecturer, "Show the label")
     late.run()
     assert "Label: <b>COVID-19 pattern</b>" in shown(late) and len(late.error) == 2
     press(lecturer, "Next picture")
     press(lecturer, "Go to the result now")
-    assert [metric.value for metric in lecturer.metric[:2]] == ["1 of 2 (50\u202f%)"] * 2
+    assert [metric.value for metric in lecturer.metric[:2]] == ["1 of 2 (50%)"] * 2
     first.run()
     assert "You, first vote | 1 of 1" in said(first) and "You are number 1" in said(first)
     room = ROOMS.get(code)

@@ -125,8 +125,8 @@ def test_the_summary_tells_the_student_from_the_network_and_who_was_misled() -> 
     ]
     found = score.summarise(answers)
     assert [share.right for share in found.all] == [2, 2]
-    assert [str(share) for share in found.alone] == ["1 of 2 (50\u202f%)", "2 of 2 (100\u202f%)"]
-    assert [str(share) for share in found.aided] == ["1 of 2 (50\u202f%)", "0 of 2 (0\u202f%)"]
+    assert [str(share) for share in found.alone] == ["1 of 2 (50%)", "2 of 2 (100%)"]
+    assert [str(share) for share in found.aided] == ["1 of 2 (50%)", "0 of 2 (0%)"]
     assert (found.followed.right, found.followed.of) == (1, 2)
     assert found.sure == (pytest.approx(0.75), pytest.approx(0.75))
     assert found.brier[0] == pytest.approx((0.01 + 0.36 + 0 + 0.25) / 4)
@@ -173,7 +173,7 @@ def test_a_quiz_can_end_early_with_its_result(app: AppTest, picture: Make) -> No
     app.button(key="quiz_next").click().run()
     app.button(key="quiz_finish").click().run()
     assert not app.exception
-    assert app.metric[0].value == "1 of 1 (100\u202f%)"
+    assert app.metric[0].value == "1 of 1 (100%)"
 
 
 def test_a_whole_quiz_on_the_page(app: AppTest, picture: Make) -> None:
@@ -189,7 +189,7 @@ def test_a_whole_quiz_on_the_page(app: AppTest, picture: Make) -> None:
         assert len(verdict) == 1 and "You said" in verdict[0].value and "85" in verdict[0].value
         app.button(key="quiz_next").click().run()
     assert not app.exception
-    assert app.metric[0].value == "1 of 2 (50\u202f%)"
+    assert app.metric[0].value == "1 of 2 (50%)"
     assert app.header[-1].value == "Look again at those you missed"
     assert "The label is **Normal**" in app.error[0].value
     app.button(key="quiz_new").click().run()

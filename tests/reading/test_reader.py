@@ -98,7 +98,7 @@ def test_reasons_are_sentences_with_the_numbers() -> None:
     assert texts(decide(CARD, POINT, np.array([0.47, 0.43, 0.1]))[1]) == [
         "The COVID-19 pattern score 0.10 is below the operating point 0.40 (Balanced).",
         "Of the other classes, Normal scores 0.47 and Other lung disease 0.43.",
-        "That is only 0.09 log-odds from a tie with Other lung disease, "
+        "That is only 0.09 log-odds from equal scores with Other lung disease, "
         "and readings nearer than 0.30 are called uncertain.",
     ]
     # As many digits as it takes to see which is larger.

@@ -50,7 +50,7 @@ def test_picture_and_mask_move_together(masked: lungs.Masked) -> None:
         picture, mask = lungs.vary(bright, masked.masks[0], np.random.default_rng(seed))
         assert picture.shape == mask.shape == (lungs.SIDE, lungs.SIDE)
         brighter.append(picture[mask > 0].mean() - picture[mask == 0].mean())
-    # A white border around a picture that lies askew may be as bright as its lungs.
+    # A white border around a rotated picture may be as bright as its lungs.
     assert np.median(brighter) > 30
 
 

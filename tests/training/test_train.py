@@ -48,7 +48,7 @@ def test_run_leaves_history_curves_weights_and_a_bundle(run: Path) -> None:
     bundle = bundles.load(run / "bundle")
     assert bundle.card.classes == ("normal", "other", "covid19") and bundle.card.positive == "covid19"
     card = json.loads((run / "bundle" / "card.json").read_text(encoding="utf-8"))
-    assert {row["metric"] for row in card["figures"]} == {"AUC", "sensitivity", "specificity"}
+    assert {row["metric"] for row in card["figures"]} == {"AUC", "called ill", "sensitivity", "specificity"}
     # The licence of SIIM's images is not that of a user's own.
     assert "non-commercial" not in card["licence"]["weights"]
 
