@@ -19,6 +19,7 @@ from interface.gallery import store
 from scripts import serving
 from scripts.screenshots import LAST_HEADINGS
 from tests.browser.conftest import PATIENCE
+from tests.browser.test_app import HEADLINE
 from tests.files.builders import real
 
 pytestmark = pytest.mark.browser
@@ -142,11 +143,11 @@ def test_over_https_a_picture_comes_and_is_read(chromium: Browser, connected: se
     for picture in HERE:
         page.get_by_text(f"{picture.credit} (").click()
         page.get_by_role("button", name=f"Load and read {picture.title}", exact=True).click()
-        page.get_by_role("heading", name="COVID-19 pattern: ").wait_for()
+        page.get_by_role("heading", name=HEADLINE).wait_for()
         page.get_by_alt_text("The radiograph with the heatmap").wait_for()
         page.get_by_role("link", name="Data", exact=True).click()
         page.get_by_role("heading", name=LAST).wait_for()
     page.get_by_role("link", name="Read", exact=True).click()
-    expect(page.get_by_text("Picture (2 in this session)").first).to_be_visible()
+    expect(page.get_by_role("group", name="Pictures in this session").get_by_role("button")).to_have_count(2)
     context.close()
     assert "Traceback" not in connected.log.read_text(errors="replace")
