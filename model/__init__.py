@@ -1,3 +1,3 @@
-"""A chest X-ray reader for research and education, not a medical device; `inference` reads, `training` trains."""
+"""A chest X-ray reader for research and education, not a medical device; `reading` reads, `training` trains."""
 
 __version__ = "0.6.0"

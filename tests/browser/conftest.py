@@ -16,7 +16,8 @@ from scripts import serving
 PATIENCE = 60_000
 
 
-@pytest.fixture(scope="session")
+# Closed after the tests of this folder: Playwright keeps an event loop running, and other tests need one of their own.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with serving.browser() as opened:
         if opened is None:
@@ -24,7 +25,7 @@ def chromium() -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
     """The app with the bundle that ships."""
     with serving.serve(tmp_path_factory.mktemp("server") / "log.txt") as running:
