@@ -23,7 +23,7 @@ PAGES: dict[str, str | re.Pattern[str]] = {"read": HEADLINE, **LAST_HEADINGS}
 CLOSED = (("Details", "What a score is"), ("What would change the answer?", "Lungs covered"))
 WIDTHS = (1280, 390)
 # Of the Evidence page: the one with the widest tables and one with many figures; the page opens at a mere list.
-SECTIONS = ("The errors it is most sure of", "Robustness")
+SECTIONS = ("Confident errors", "Per source")
 GRAVE = ("serious", "critical")
 # A page that is still drawn anew is faded, which would be measured as too little contrast; and a chart whose code the
 # browser is still fetching is a grey box without a role.
@@ -100,7 +100,7 @@ def test_axe_finds_nothing_serious_in_wide_tables(visitor: Page) -> None:
     found = []
     for title in SECTIONS:
         visitor.wait_for_function(AT_REST)
-        visitor.get_by_role("combobox", name="What").fill(title)
+        visitor.get_by_role("combobox", name="Section").fill(title)
         visitor.keyboard.press("Enter")
         visitor.get_by_role("heading", name=title, exact=True).wait_for()
         region.wait_for()
