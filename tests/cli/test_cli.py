@@ -14,6 +14,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -218,7 +219,9 @@ def test_ctrl_c_keeps_what_was_read(small_bundle: Path, pictures: Path, tmp_path
     maps, out = tmp_path / "maps", tmp_path / "out.csv"
     command = [sys.executable, "-m", "model", "read", *[str(pictures / "a.png")] * 20_000]
     command += ["--bundle", str(small_bundle), "--heatmaps", str(maps), "--out", str(out)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    # A worker of pytest-xdist ignores Ctrl-C, and its processes would too.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
         while process.poll() is None and not (maps.exists() and any(maps.iterdir())):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)

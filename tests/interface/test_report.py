@@ -206,7 +206,7 @@ def test_two_that_are_compared_are_both_in_the_report(item: Read, reader: Reader
     other = replace(item, name="later.png")
     document = content.of_readings([item, other], "covid19", card, MADE, named=True)
     text = words_of(pdf.pdf(document, compressed=False))
-    assert text.count("Class of the heatmap") == 2 and NAME in text and "later.png" in text
+    assert text.count("Heatmap for COVID-19 pattern") == 2 and NAME in text and "later.png" in text
     assert len(Parsed(html.html(document)).images()) == 4
 
 
