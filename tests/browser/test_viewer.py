@@ -253,7 +253,7 @@ def test_a_file_over_the_limit_is_told_so_before_it_is_sent(page: Page, tmp_path
     with large.open("wb") as file:
         file.truncate((intake.MOST_MEGABYTES + 2) * 1024 * 1024)
     page.locator(UPLOADER).first.set_input_files(large)
-    alert = page.get_by_role("alert").filter(has_text="large.dcm has 22 MB")
+    alert = page.get_by_role("alert").filter(has_text=f"large.dcm has {intake.MOST_MEGABYTES + 2} MB")
     alert.wait_for()
     alert.get_by_role("link").click()
     page.get_by_role("heading", name="Batch", exact=True).wait_for()
