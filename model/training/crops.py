@@ -66,7 +66,8 @@ def cut(data: Dataset, segmenter: Segmenter | None, margin: float | None, power:
         power: see `Settings.source_power`.
 
     Returns:
-        The crops; the probabilities are even by class, and inside a class go by this power of a source's size.
+        The crops; the probabilities are even by class, inside a class go by this power of a source's size, and are then
+        made even among the classes of each source.
 
     Raises:
         TrainingError: there is no segmenter, and one is needed.
@@ -148,5 +149,10 @@ def _probabilities(data: Dataset, chosen: Sequence[int], power: float) -> np.nda
     known = [label for label in total if label]
     even = (1 - shares.get("", 0.0)) / sum(POSITIVE_SHARE if is_positive(label) else 1.0 for label in known)
     shares |= {label: even * (POSITIVE_SHARE if is_positive(label) else 1.0) for label in known}
-    each = [shares[key[0]] * sizes[key] ** power / total[key[0]] / sizes[key] for key in keys]
+    masses = {key: shares[key[0]] * count**power / total[key[0]] for key, count in sizes.items()}
+    # The classes of a source are drawn equally often: otherwise its look alone would make one of them more likely.
+    for source in {source for _, source in masses}:
+        labels = [label for label in known if (label, source) in masses]
+        masses |= {(label, source): float(np.mean([masses[k, source] for k in labels])) for label in labels}
+    each = [masses[key] / sizes[key] for key in keys]
     return np.array(each) / np.sum(each)
