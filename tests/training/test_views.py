@@ -44,13 +44,22 @@ def test_folding_keeps_what_the_network_says() -> None:
     )
 
 
+def draws(*rows: tuple[str, str, str]) -> np.ndarray:
+    data = Dataset(records(*rows), np.zeros((len(rows), 64, 64), np.uint8), ("normal", "covid19"), (), 0)
+    return cut(data, None, None).probabilities
+
+
 def test_probabilities_are_even_by_class_and_milder_by_source() -> None:
-    rows = [("a", "normal", "")] * 90 + [("b", "normal", "")] * 10 + [("a", "covid19", "")] * 20
-    data = Dataset(records(*rows), np.zeros((120, 64, 64), np.uint8), ("normal", "covid19"), (), 0)
-    drawn = cut(data, None, None).probabilities
+    drawn = draws(*[("a", "normal", "")] * 90, *[("b", "normal", "")] * 10, *[("c", "covid19", "")] * 20)
     assert drawn.sum() == pytest.approx(1)
     assert drawn[:100].sum() * 0.875 == pytest.approx(drawn[100:].sum())
     assert drawn[:90].sum() == pytest.approx(3 * drawn[90:100].sum())
+
+
+def test_a_source_says_nothing_of_the_class_by_how_often_it_is_drawn() -> None:
+    drawn = draws(*[("a", "normal", "")] * 9, *[("b", "normal", "")] * 40, *[("a", "covid19", "")] * 40)
+    assert drawn.sum() == pytest.approx(1)
+    assert drawn[:9].sum() == pytest.approx(drawn[49:].sum())
 
 
 def test_findings_are_known_where_a_source_says_them() -> None:
