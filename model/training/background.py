@@ -7,6 +7,7 @@ import numpy as np
 
 from model.errors import BundleError
 from model.reading import bundle
+from model.reading.lungs import Segmenter
 from model.reading.radiograph import to_input
 
 # Pixels a side of the lung masks, the lung network's resolution.
@@ -17,11 +18,12 @@ DILATION = 0.05
 FADE = 0.02
 
 
-def find_lungs(pictures: np.ndarray) -> np.ndarray:
-    """Segment the lungs with the network of the default bundle.
+def find_lungs(pictures: np.ndarray, segmenter: Segmenter | None = None) -> np.ndarray:
+    """Segment the lungs.
 
     Args:
         pictures: (N, S, S) uint8.
+        segmenter: finds them; by default that of the bundle that ships.
 
     Returns:
         (N, SIDE, SIDE) uint8, from 0 (outside) to 255 (the dilated lungs). All 255 where no lungs were found, so that
@@ -30,7 +32,7 @@ def find_lungs(pictures: np.ndarray) -> np.ndarray:
     Raises:
         BundleError: the bundle can't be used, or has no lung network.
     """
-    segmenter = bundle.load().segmenter
+    segmenter = segmenter or bundle.load().segmenter
     if segmenter is None:
         raise BundleError("The bundle that ships has no lung network: add one with `python train.py add-auxiliary`.")
     reach = 2 * round(DILATION * SIDE) + 1

@@ -60,6 +60,8 @@ class Settings:
         ease_from: share of the epochs after which they are eased.
         views: with "forms", how often each picture is in a batch, every time differently degraded: 1 or 2.
         source_power: with "forms", a source is drawn by its size to this power, inside its class.
+        background: with "forms" and a margin, probability that what is outside the lungs is replaced
+            (`background.change`).
         steps_per_epoch: with "forms", batches an epoch; 0 for as many as the data fill.
         seed: of the split, the order and the augmentation.
     """
@@ -98,6 +100,7 @@ class Settings:
     ease_from: float = 0.6
     views: int = 2
     source_power: float = 0.5
+    background: float = 0.0
     steps_per_epoch: int = 0
     seed: int = 1
 

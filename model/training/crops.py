@@ -12,6 +12,7 @@ import numpy as np
 from model.reading.framing import Box, lungs_box
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import to_input
+from model.training.background import find_lungs
 from model.training.batches import make_soft_targets
 from model.training.config import TrainingError
 from model.training.dataset import Dataset
@@ -26,6 +27,8 @@ FINDINGS = (
 SUBTLE = frozenset({"Cardiomegaly", "Emphysema", "Fibrosis", "Hernia", "Nodule", "Pleural_Thickening"})
 # Pixels a side of the wide crops, and what they have around the lungs' box beyond the margin: room for jitter.
 WIDE, ROOM = 192, 0.16
+# Pixels a side of the lungs' masks of these crops.
+MASK = 96
 SMOOTHING = 0.06
 # Share of the draws that goes to pictures with a soft target, where there are any; the rest is even among the classes
 # but for COVID-19, of which two sources alone tell.
@@ -42,6 +45,7 @@ class Crops:
         targets: (N, C) float32 distributions over the classes.
         findings: (N, F) float32, 0 or 1; -1 where a source does not say.
         probabilities: (N,) that add up to 1.
+        lungs: (N, M, M) uint8, 255 where the background may not be replaced; None where it never is.
     """
 
     pictures: np.ndarray
@@ -49,6 +53,7 @@ class Crops:
     targets: np.ndarray
     findings: np.ndarray
     probabilities: np.ndarray
+    lungs: np.ndarray | None = None
 
 
 def find_boxes(pictures: np.ndarray, segmenter: Segmenter) -> list[Box | None]:
@@ -56,7 +61,9 @@ def find_boxes(pictures: np.ndarray, segmenter: Segmenter) -> list[Box | None]:
     return [lungs_box(segmenter.find_in(to_input(one.astype(np.float32), segmenter.size)).mask) for one in pictures]
 
 
-def cut(data: Dataset, segmenter: Segmenter | None, margin: float | None, power: float = 0.5) -> Crops:
+def cut(
+    data: Dataset, segmenter: Segmenter | None, margin: float | None, power: float = 0.5, *, masked: bool = False
+) -> Crops:
     """The training split and SIIM's pictures without a label.
 
     Args:
@@ -64,6 +71,7 @@ def cut(data: Dataset, segmenter: Segmenter | None, margin: float | None, power:
         segmenter: finds the lungs; not needed where the whole picture is taken.
         margin: of the framing; None for the whole picture.
         power: see `Settings.source_power`.
+        masked: also cut out where the lungs are, for a background that is replaced; needs a segmenter and a margin.
 
     Returns:
         The crops; the probabilities are even by class, inside a class go by this power of a source's size, and are then
@@ -78,23 +86,28 @@ def cut(data: Dataset, segmenter: Segmenter | None, margin: float | None, power:
     chosen = [*data.indices("train").tolist(), *soft]
     found = find_boxes(data.pictures[chosen], segmenter) if segmenter and margin is not None else [None] * len(chosen)
     parts = [widen(data.pictures[i], box, margin or 0.0) for i, box in zip(chosen, found, strict=True)]
+    masks = None
+    if masked and segmenter and margin is not None:
+        whole = find_lungs(data.pictures[chosen], segmenter)
+        masks = np.stack([widen(mask, box, margin, MASK)[0] for mask, box in zip(whole, found, strict=True)])
     return Crops(
         np.stack([picture for picture, _ in parts]),
         tuple(box for _, box in parts),
         np.stack([_target(data, i) for i in chosen]),
         np.stack([_findings(data, i) for i in chosen]),
         _probabilities(data, chosen, power),
+        masks,
     )
 
 
-def widen(picture: np.ndarray, box: Box | None, margin: float) -> tuple[np.ndarray, Box | None]:
+def widen(picture: np.ndarray, box: Box | None, margin: float, side: int = WIDE) -> tuple[np.ndarray, Box | None]:
     """Cut the lungs out of an (S, S) uint8 picture with room for jitter.
 
     Returns:
-        (WIDE, WIDE) uint8 and the box in it; a whole picture where there is no box.
+        (side, side) uint8 and the box in it; a whole picture where there is no box.
     """
     if box is None:
-        return cv2.resize(picture, (WIDE, WIDE), interpolation=cv2.INTER_AREA), None
+        return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), None
     height, width = picture.shape
     rows, columns = box.widened(margin + ROOM).slices(height, width)
     cut = picture[rows, columns]
@@ -105,8 +118,8 @@ def widen(picture: np.ndarray, box: Box | None, margin: float) -> tuple[np.ndarr
         (box.right * width - columns.start) / x,
         (box.bottom * height - rows.start) / y,
     )
-    how = cv2.INTER_AREA if min(y, x) >= WIDE else cv2.INTER_LINEAR
-    return cv2.resize(cut, (WIDE, WIDE), interpolation=how), inner
+    how = cv2.INTER_AREA if min(y, x) >= side else cv2.INTER_LINEAR
+    return cv2.resize(cut, (side, side), interpolation=how), inner
 
 
 def _target(data: Dataset, i: int) -> np.ndarray:

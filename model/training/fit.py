@@ -152,7 +152,8 @@ def make_stream(data: Dataset, settings: Settings, segmenter: Segmenter | None) 
         segmenter: see `load_segmenter`.
     """
     if settings.strength == FORMS:
-        return Views(cut(data, segmenter, settings.framing.margin, settings.source_power), settings)
+        masked = settings.background > 0
+        return Views(cut(data, segmenter, settings.framing.margin, settings.source_power, masked=masked), settings)
     return make_batches(data, settings)
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from model.reading.card import Framing
 from model.reading.framing import frame
+from model.training.background import change
 from model.training.config import Settings
 from model.training.crops import Crops
 from model.training.degrade import Degradation, degrade, jitter, turn
@@ -73,7 +74,8 @@ class Views:
         drawn = np.random.default_rng([seed, epoch]).choice(len(packed), (len(self), count), p=self.crops.probabilities)
 
         def view(place: int, i: int) -> np.ndarray:
-            return make_view(self.crops, i, np.random.default_rng([seed, epoch, place]), how, framing)
+            rng = np.random.default_rng([seed, epoch, place])
+            return make_view(self.crops, i, rng, how, framing, settings.background)
 
         for step, chosen in enumerate(drawn):
             repeated = np.repeat(chosen, settings.views)
@@ -86,7 +88,9 @@ def pack(targets: np.ndarray, findings: np.ndarray, *, paired: bool) -> np.ndarr
     return np.concatenate([targets, findings, np.full((len(targets), 1), float(paired))], axis=1).astype(np.float32)
 
 
-def make_view(crops: Crops, i: int, rng: np.random.Generator, how: Degradation, framing: Framing) -> np.ndarray:
+def make_view(
+    crops: Crops, i: int, rng: np.random.Generator, how: Degradation, framing: Framing, background: float = 0.0
+) -> np.ndarray:
     """One degraded view of a picture.
 
     Args:
@@ -95,11 +99,15 @@ def make_view(crops: Crops, i: int, rng: np.random.Generator, how: Degradation, 
         rng: where chance comes from.
         how: chances and strengths.
         framing: of the network's input.
+        background: probability that what is outside the lungs is replaced.
 
     Returns:
         (size, size, 1) float32.
     """
-    picture = turn(degrade(crops.pictures[i], rng, how), rng, how.turn)
+    picture = crops.pictures[i]
+    if crops.lungs is not None and rng.random() < background:
+        picture = change(picture, crops.lungs[i], crops.pictures[rng.integers(len(crops.pictures))], rng)
+    picture = turn(degrade(picture, rng, how), rng, how.turn)
     box = crops.boxes[i]
     if box is not None:
         box = jitter(box, rng, FARTHER * how.jitter if rng.random() < FAR_OFF else how.jitter)

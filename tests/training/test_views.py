@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from model.reading import bundle as bundles
+from model.reading.card import Framing
 from model.reading.framing import Box
 from model.training import config, network
-from model.training.crops import FINDINGS, WIDE, Crops, cut, widen
+from model.training.crops import FINDINGS, MASK, WIDE, Crops, cut, widen
 from model.training.dataset import Dataset
 from model.training.degrade import Degradation, degrade
 from model.training.losses import PackedLoss
 from model.training.manifest import Record
-from model.training.views import Views, pack
+from model.training.views import Views, make_view, pack
 from tests.training.test_fit import run_training
 
 
@@ -113,6 +114,22 @@ def test_degradations_of_no_strength_change_nothing() -> None:
     changed = [degrade(picture, np.random.default_rng(seed), Degradation()) for seed in range(8)]
     assert all(one.shape == picture.shape and one.dtype == np.uint8 for one in changed)
     assert sum(np.array_equal(one, picture) for one in changed) == 0
+
+
+def test_background_of_views_is_replaced_and_the_lungs_stay() -> None:
+    rng = np.random.default_rng(2)
+    pictures = rng.integers(0, 255, (3, WIDE, WIDE), np.uint8)
+    lungs = np.zeros((3, MASK, MASK), np.uint8)
+    lungs[:, 24:72, 24:72] = 255
+    zeros = np.zeros((3, 1), np.float32)
+    crops = Crops(pictures, (None,) * 3, zeros, zeros, np.full(3, 1 / 3), lungs)
+    plain, replaced = (
+        make_view(crops, 0, np.random.default_rng(7), Degradation().eased(0), Framing(WIDE, WIDE, None), background)
+        for background in (0.0, 1.0)
+    )
+    inside = slice(WIDE // 4 + 4, -WIDE // 4 - 4)
+    same = [np.allclose(replaced[inside, inside], way[inside, inside], atol=1) for way in (plain, plain[:, ::-1])]
+    assert any(same) and np.abs(replaced[:20] - plain[:20]).mean() > 20
 
 
 def test_loss_pulls_views_together_and_leaves_unknown_findings_out() -> None:
