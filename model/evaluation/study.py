@@ -139,7 +139,7 @@ class Study:
         framing, segmenter = self.bundle.card.framing, self.bundle.segmenter
         if framing.margin is None or segmenter is None:
             return [None] * len(radiographs)
-        return [lungs_box(segmenter.find(Radiograph(pixels, "", "")).mask) for pixels in radiographs]
+        return [lungs_box(segmenter.find(Radiograph(pixels, "", ""))) for pixels in radiographs]
 
     def frame(
         self, radiographs: Sequence[NDArray[np.float32]], boxes: Sequence[Box | None] | None = None

@@ -141,7 +141,7 @@ def look(radiograph: Radiograph, framing: Framing, segmenter: Segmenter | None, 
     """
     wanted = find_lungs or framing.margin is not None
     lungs = segmenter.find(radiograph) if wanted and segmenter else None
-    box = lungs_box(lungs.mask) if lungs is not None and framing.margin is not None else None
+    box = lungs_box(lungs) if lungs is not None and framing.margin is not None else None
     pixels = radiograph.preview if framing.detail <= PREVIEW_FOR else radiograph.pixels
     return View(frame(pixels, box, framing), box, lungs, framing.margin is not None)
 
@@ -159,7 +159,7 @@ def check_features(radiograph: Radiograph, view: View, found: Outputs) -> NDArra
     """
     if not view.cut or view.lungs is None:
         return found.features
-    return np.concatenate([found.features, input_check.look_at_whole(radiograph.preview, view.lungs.mask)])
+    return np.concatenate([found.features, input_check.look_at_whole(radiograph.overview, view.lungs)])
 
 
 def load(path: Path | str | None = None, threads: int = 2) -> Bundle:

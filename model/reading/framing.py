@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.reading.card import Framing
+from model.reading.lungs import Lungs
 from model.reading.radiograph import to_input
 
 # A box of lungs that makes no sense is not used: shares of the picture squashed to a square. Looked at on every source
@@ -58,20 +59,19 @@ class Box:
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
-def lungs_box(mask: NDArray[np.float32]) -> Box | None:
+def lungs_box(lungs: Lungs) -> Box | None:
     """The rectangle around both lungs.
 
     Args:
-        mask: (S, S) from 0 to 1, over the whole picture squashed to a square.
+        lungs: as the lung network finds them in the whole picture.
 
     Returns:
         The rectangle; None where it makes no sense, such as where one lung was found or next to none.
     """
-    side = mask.shape[0]
-    count, _, stats, _ = cv2.connectedComponentsWithStats((mask > 0.5).astype(np.uint8))
-    if count < 2:
+    side = lungs.mask.shape[0]
+    parts, _ = lungs.parts
+    if not len(parts):
         return None
-    parts = stats[1:]
     kept = parts[parts[:, cv2.CC_STAT_AREA] >= SMALL_PART * parts[:, cv2.CC_STAT_AREA].max()]
     left, top = kept[:, cv2.CC_STAT_LEFT], kept[:, cv2.CC_STAT_TOP]
     right, bottom = left + kept[:, cv2.CC_STAT_WIDTH], top + kept[:, cv2.CC_STAT_HEIGHT]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model.reading.network import Network
-from model.reading.radiograph import Radiograph
+from model.reading.radiograph import Radiograph, to_input
 
 
 class SideTeller:
@@ -28,7 +28,7 @@ class SideTeller:
 
     def logit(self, radiograph: Radiograph) -> float:
         """Log-odds of a mirrored picture; the mirror image of a picture has the negative of its own."""
-        return float(self._network.run(radiograph.to_input(self.size))["mirrored"][0, 0])
+        return float(self._network.run(to_input(radiograph.overview, self.size))["mirrored"][0, 0])
 
     def mirrored(self, radiograph: Radiograph) -> bool:
         """Whether the picture seems mirrored; rarely true of one that is not, and not always of one that is."""

@@ -40,14 +40,18 @@ class Network:
             self._interpreter = Interpreter(
                 model_content=model, num_threads=threads, experimental_preserve_all_tensors=keep_tensors
             )
-            self._run = self._interpreter.get_signature_runner(_SIGNATURE)
-            inputs, found = self._run.get_input_details(), self._run.get_output_details()
+            self._interpreter.allocate_tensors()
+            signature = self._interpreter.get_signature_runner(_SIGNATURE)
+            inputs, found = signature.get_input_details(), signature.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ValueError("it can't be loaded by LiteRT") from error
         if _INPUT not in inputs or not set(outputs) <= set(found):
             raise ValueError(f"it has {sorted(inputs)} and {sorted(found)}, not {_INPUT} and {', '.join(outputs)}")
         self.input_shape = tuple(int(length) for length in inputs[_INPUT]["shape"])
         self.output_shapes = {name: tuple(int(n) for n in details["shape"]) for name, details in found.items()}
+        # Set and read by number: the signature's own call looks every name up and copies every output once more.
+        self._input: int = inputs[_INPUT]["index"]
+        self._outputs: dict[str, int] = {name: details["index"] for name, details in found.items()}
         height, width = (self.input_shape[1:3] * 2)[:2]
         if self.input_shape != (1, height, width, 1) or height != width:
             raise ValueError(f"its input has the shape {self.input_shape}, not that of one grey square")
@@ -72,8 +76,9 @@ class Network:
         if image.shape != self.input_shape:
             raise ValueError(f"expected an image of shape {self.input_shape}, got {image.shape}")
         with self._lock:
-            outputs = self._run(image=np.ascontiguousarray(image, dtype=np.float32))
-            return {name: np.array(values) for name, values in outputs.items()}
+            self._interpreter.set_tensor(self._input, np.ascontiguousarray(image, dtype=np.float32))
+            self._interpreter.invoke()
+            return {name: self._interpreter.get_tensor(number) for name, number in self._outputs.items()}
 
     def tensors(self) -> list[dict[str, Any]]:
         """LiteRT's description of every tensor of the file."""

@@ -17,8 +17,8 @@ from model.messages import Code, Message
 
 __all__ = ["Limits", "Radiograph", "Unreadable", "decode", "to_input"]
 
-# Pixels a side of the largest network input that a preview serves.
-PREVIEW_FOR = 224
+# Pixels a side of the largest network input that a preview serves, and of the overview.
+PREVIEW_FOR, OVERVIEW = 224, 128
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,18 @@ class Radiograph:
         """
         return _average_by_whole_factor(self.pixels, PREVIEW_FOR)
 
+    @cached_property
+    def overview(self) -> NDArray[np.float32]:
+        """The whole picture squashed to a square of `OVERVIEW` pixels a side.
+
+        The lung network's input, and enough for what concerns the picture as a whole: greys, thumbnail, heart's side.
+        """
+        return to_input(self.preview, OVERVIEW)[0, :, :, 0]
+
     def to_input(self, size: int) -> NDArray[np.float32]:
         """The picture as a network takes it: (1, size, size, 1) float32, 0 to 255; see the function `to_input`."""
+        if size == OVERVIEW:
+            return self.overview[None, :, :, None]
         return to_input(self.preview if size <= PREVIEW_FOR else self.pixels, size)
 
 
@@ -125,10 +135,22 @@ def _average_by_whole_factor(pixels: NDArray[np.float32], size: int) -> NDArray[
 
     At most a factor less one rows and columns go, shared by both borders: under 0.4 % of a side.
     """
-    height, width = pixels.shape
-    factor = min(height, width) // (2 * size)
+    return average(pixels, min(pixels.shape) // (2 * size))
+
+
+def average(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Average squares of pixels.
+
+    Args:
+        pixels: (H, W) grey.
+        factor: pixels a side of a square; the picture itself is returned for less than 2.
+
+    Returns:
+        (H // factor, W // factor).
+    """
     if factor < 2:
         return pixels
+    height, width = pixels.shape
     top, left = (height % factor) // 2, (width % factor) // 2
     height, width = height // factor, width // factor
     whole = pixels[top : top + height * factor, left : left + width * factor]

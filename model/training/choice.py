@@ -83,7 +83,7 @@ def gather(data: Dataset, segmenter: Segmenter, framing: Framing, seed: int = 0)
     detail = Framing(framing.detail, framing.detail, framing.margin)
 
     def framed(grey: np.ndarray) -> np.ndarray:
-        return frame(grey, lungs_box(segmenter.find_in(to_input(grey, segmenter.size)).mask), detail)
+        return frame(grey, lungs_box(segmenter.find_in(to_input(grey, segmenter.size))), detail)
 
     forms = {name: np.concatenate([framed(change(pixels[i])) for i in places]) for name, change in FORMS.items()}
     return Chosen(np.concatenate([framed(grey) for grey in pixels]), labels, sources, places, forms)

@@ -58,7 +58,7 @@ class Crops:
 
 def find_boxes(pictures: np.ndarray, segmenter: Segmenter) -> list[Box | None]:
     """The lungs' box in each of (N, S, S) uint8 pictures."""
-    return [lungs_box(segmenter.find_in(to_input(one.astype(np.float32), segmenter.size)).mask) for one in pictures]
+    return [lungs_box(segmenter.find_in(to_input(one.astype(np.float32), segmenter.size))) for one in pictures]
 
 
 def cut(

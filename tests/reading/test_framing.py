@@ -7,6 +7,7 @@ import pytest
 
 from model.reading.card import Framing
 from model.reading.framing import GRID, Box, enlarge, frame, lungs_box, place
+from model.reading.lungs import Lungs
 from model.reading.radiograph import to_input
 
 
@@ -21,7 +22,7 @@ def two_lungs(side: int = 128, width: float = 0.25) -> np.ndarray:
 def test_box_holds_both_lungs_and_no_specks() -> None:
     mask = two_lungs()
     mask[120:124, 120:124] = 1
-    box = lungs_box(mask)
+    box = lungs_box(Lungs(mask))
     assert box is not None
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((0.15, 0.2, 0.85, 0.7), abs=0.01)
 
@@ -30,7 +31,7 @@ def test_box_holds_both_lungs_and_no_specks() -> None:
     "mask", [np.zeros((128, 128), np.float32), two_lungs()[:, ::-1] * np.r_[np.ones(64), np.zeros(64)]]
 )
 def test_no_box_without_two_lungs(mask: np.ndarray) -> None:
-    assert lungs_box(mask.astype(np.float32)) is None
+    assert lungs_box(Lungs(mask.astype(np.float32))) is None
 
 
 def test_whole_picture_at_its_own_sharpness_is_the_plain_input() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.reading.radiograph import Radiograph, to_input
+from model.reading.radiograph import OVERVIEW, Radiograph, to_input
 from tests.conftest import ROOT
 from tests.files.builders import encode, ramp
 
@@ -82,4 +82,5 @@ def test_a_network_sees_the_same_through_the_preview(shape: tuple[int, int]) -> 
     radiograph = Radiograph(pixels, "PNG", "")
     assert min(radiograph.preview.shape) >= min(448, *shape)
     assert np.array_equal(radiograph.to_input(224), to_input(pixels, 224))
+    assert np.array_equal(radiograph.to_input(OVERVIEW), to_input(radiograph.preview, OVERVIEW))
     assert radiograph.to_input(320).shape == (1, 320, 320, 1)

@@ -195,7 +195,7 @@ def teach(data: Dataset, segmenter: Segmenter, per_source: int = 400, seed: int 
         for i in rng.permutation(data.indices("train", source))[:per_source].tolist():
             picture = cv2.resize(data.pictures[i], (FULL, FULL), interpolation=cv2.INTER_AREA)
             lungs = segmenter.find_in(to_input(picture.astype(np.float32), segmenter.size))
-            if lungs.tilt is not None and abs(lungs.tilt) < 20 and lungs_box(lungs.mask) is not None:
+            if lungs.tilt is not None and abs(lungs.tilt) < 20 and lungs_box(lungs) is not None:
                 pictures.append(picture)
                 large = cv2.resize(lungs.mask, (FULL, FULL), interpolation=cv2.INTER_LINEAR)
                 masks.append(_two_largest(large > 0.5))
