@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -167,20 +167,41 @@ def make_weights(data: Dataset, indices: np.ndarray, balance: str) -> np.ndarray
     Args:
         data: the images.
         indices: (n,) positions.
-        balance: "class": every class weighs the same. "source": every class weighs the same, and in a class every
-            source weighs by the square root of its size, so that a large hospital does not outweigh the small ones.
-            "none": all weigh the same.
+        balance: "class": every class weighs the same. "source": as `share_evenly` says, a source by the square root
+            of its size, so that a large hospital does not outweigh the small ones. "none": all weigh the same.
     """
     keys = [(data.records[i].label, data.records[i].source) for i in indices]
     weights = np.ones(len(keys))
     if balance == "source":
-        sizes = Counter(keys)
-        weights /= np.sqrt([sizes[key] for key in keys])
-    if balance in ("class", "source"):
-        labels = np.array([label for label, _ in keys])
-        for label in set(labels):
-            weights[labels == label] /= weights[labels == label].sum()
+        weights = share_evenly(keys, dict.fromkeys({label for label, _ in keys}, 1.0), 0.5)
+    elif balance == "class":
+        sizes = Counter(label for label, _ in keys)
+        weights /= [sizes[label] for label, _ in keys]
     return (weights / weights.mean()).astype(np.float32)
+
+
+def share_evenly(keys: Sequence[tuple[str, str]], shares: dict[str, float], power: float) -> np.ndarray:
+    """Weights that neither a large source nor the look of a source decides by.
+
+    Args:
+        keys: label and source of each of n images; an empty label for none.
+        shares: what the images of each label weigh together.
+        power: inside a label, a source weighs by its size to this power. After that, the classes of every source are
+            made even: where one of them weighs more, the source's look alone makes it more likely.
+
+    Returns:
+        (n,) float64, adding up to 1.
+    """
+    sizes = Counter(keys)
+    total = dict.fromkeys(shares, 0.0)
+    for (label, _), count in sizes.items():
+        total[label] += count**power
+    masses = {key: shares[key[0]] * count**power / total[key[0]] for key, count in sizes.items()}
+    for source in {source for label, source in sizes if label}:
+        of_source = [key for key in sizes if key[1] == source and key[0]]
+        masses |= dict.fromkeys(of_source, float(np.mean([masses[key] for key in of_source])))
+    weights = np.array([masses[key] / sizes[key] for key in keys])
+    return weights / weights.sum()
 
 
 def squash(pictures: np.ndarray, size: int) -> np.ndarray:

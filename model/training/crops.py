@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from model.reading.framing import Box, lungs_box
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import to_input
 from model.training.background import find_lungs
-from model.training.batches import make_soft_targets
+from model.training.batches import make_soft_targets, share_evenly
 from model.training.config import TrainingError
 from model.training.dataset import Dataset
 from model.training.labels import is_positive
@@ -153,19 +152,9 @@ def _findings(data: Dataset, i: int) -> np.ndarray:
 
 def _probabilities(data: Dataset, chosen: Sequence[int], power: float) -> np.ndarray:
     keys = [(data.records[i].label, data.records[i].source) for i in chosen]
-    sizes = Counter(keys)
-    total: dict[str, float] = {}
-    for (label, _), count in sizes.items():
-        total[label] = total.get(label, 0.0) + float(count**power)
+    labels = {label for label, _ in keys}
     # Three classes of which one is COVID-19 and some pictures without a label: 0.32, 0.32, 0.28 and 0.08.
-    shares = {label: SOFT_SHARE if not label else 1.0 for label in total}
-    known = [label for label in total if label]
-    even = (1 - shares.get("", 0.0)) / sum(POSITIVE_SHARE if is_positive(label) else 1.0 for label in known)
-    shares |= {label: even * (POSITIVE_SHARE if is_positive(label) else 1.0) for label in known}
-    masses = {key: shares[key[0]] * count**power / total[key[0]] for key, count in sizes.items()}
-    # The classes of a source are drawn equally often: otherwise its look alone would make one of them more likely.
-    for source in {source for _, source in masses}:
-        labels = [label for label in known if (label, source) in masses]
-        masses |= {(label, source): float(np.mean([masses[k, source] for k in labels])) for label in labels}
-    each = [masses[key] / sizes[key] for key in keys]
-    return np.array(each) / np.sum(each)
+    parts = {label: POSITIVE_SHARE if is_positive(label) else 1.0 for label in labels if label}
+    known = (1 - SOFT_SHARE if "" in labels else 1.0) / sum(parts.values())
+    shares = {label: part * known for label, part in parts.items()} | ({"": SOFT_SHARE} if "" in labels else {})
+    return share_evenly(keys, shares, power)

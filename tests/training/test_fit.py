@@ -72,7 +72,7 @@ def test_killed_run_resumes_to_the_same_result(drawn_folder: Path, tmp_path: Pat
 def test_weights_balance_classes_and_sources(drawn_folder: Path) -> None:
     made = [
         manifest.Record(Path("x"), source, label, str(i), split="train")
-        for i, (source, label) in enumerate([("a", "normal")] * 90 + [("b", "normal")] * 10 + [("a", "covid19")] * 20)
+        for i, (source, label) in enumerate([("a", "normal")] * 90 + [("b", "normal")] * 10 + [("c", "covid19")] * 20)
     ]
     data = dataset.Dataset(tuple(made), np.zeros((120, 8, 8), np.uint8), ("normal", "covid19"), (), 0)
     weights = batches.make_weights(data, np.arange(120), "source")
