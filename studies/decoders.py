@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import machine
-from model.files import jpeg
 from model.files.dicom.codecs import run_lengths
+from model.files.pictures import jpeg
 from model.reading.radiograph import decode, to_input
 from scripts.fuzz import formats, seeds
 
@@ -52,25 +52,25 @@ def main() -> None:
 def streams(grey: np.ndarray) -> list[tuple[str, int, bytes, np.ndarray]]:
     """(family, bits, stream, pixels)."""
     deep = {8: grey, 12: formats.deep(grey, 12), 16: grey.astype(np.uint16) * 257}
-    found = [("JPEG", 8, formats.encode(grey, "JPEG", quality=95), grey), ("PNG", 8, formats.encode(grey, "PNG"), grey)]
+    rows = [("JPEG", 8, formats.encode(grey, "JPEG", quality=95), grey), ("PNG", 8, formats.encode(grey, "PNG"), grey)]
     twelve = imagecodecs.jpeg8_encode(deep[12], level=98, bitspersample=12)
-    found.append(("JPEG extended", 12, twelve, deep[12]))
+    rows.append(("JPEG extended", 12, twelve, deep[12]))
     for bits, pixels in deep.items():
-        found += [
+        rows += [
             ("JPEG Lossless", bits, imagecodecs.jpeg8_encode(pixels, lossless=True, bitspersample=bits), pixels),
             ("JPEG-LS", bits, imagecodecs.jpegls_encode(pixels), pixels),
             ("JPEG 2000", bits, imagecodecs.jpeg2k_encode(pixels, codecformat="j2k", level=0), pixels),
             ("HTJ2K", bits, imagecodecs.htj2k_encode(pixels), pixels),
             ("RLE", bits, formats.run_lengths(pixels), pixels),
         ]
-    return found
+    return rows
 
 
 def decoders() -> dict[str, tuple[set[str], Decode]]:
     """The families that a decoder is for, and how to call it; the first of a family is the project's."""
     jpegs = {"JPEG", "JPEG extended", "JPEG Lossless"}
-    found: dict[str, tuple[set[str], Decode]] = {
-        "model.files.jpeg": (jpegs, jpeg.decode),
+    callables: dict[str, tuple[set[str], Decode]] = {
+        "model.files.pictures.jpeg": (jpegs, jpeg.decode),
         "imagecodecs jpegls": ({"JPEG-LS"}, imagecodecs.jpegls_decode),
         "imagecodecs jpeg2k": ({"JPEG 2000", "HTJ2K"}, imagecodecs.jpeg2k_decode),
         "imagecodecs png": ({"PNG"}, imagecodecs.png_decode),
@@ -84,12 +84,12 @@ def decoders() -> dict[str, tuple[set[str], Decode]]:
             pixels = np.frombuffer(decode_frame(stream, SIDE * SIDE, 8 * segments, "<"), f"<u{segments}")
             return pixels.reshape(SIDE, SIDE)
 
-        found["pylibjpeg-rle"] = ({"RLE"}, rust)
-    found["imagecodecs packbits"] = ({"RLE"}, packed_bits)
+        callables["pylibjpeg-rle"] = ({"RLE"}, rust)
+    callables["imagecodecs packbits"] = ({"RLE"}, packed_bits)
     for package, families in (("libjpeg", jpegs | {"JPEG-LS"}), ("openjpeg", {"JPEG 2000", "HTJ2K"})):
         if importlib.util.find_spec(package):
-            found[f"pylibjpeg-{package}"] = (families, importlib.import_module(package).decode)
-    return found
+            callables[f"pylibjpeg-{package}"] = (families, importlib.import_module(package).decode)
+    return callables
 
 
 def packed_bits(stream: bytes) -> np.ndarray:

@@ -113,4 +113,4 @@ def paths(options: argparse.Namespace) -> Iterator[sources.Listed]:
         for path in (options.out, options.heatmaps)
         if path
     )
-    return (found for path in options.paths for found in sources.files(path, written, options.skipped))
+    return (file for path in options.paths for file in sources.files(path, written, options.skipped))

@@ -17,21 +17,21 @@ def print_line(record: Record) -> None:
     print(f"\r\x1b[K{record['decision']:9}  {scores or record['reasons'][0]}  {record['path']!a}", flush=True)
 
 
-def with_progress(found: Iterable[sources.Listed], stream: TextIO) -> Iterator[sources.Listed]:
+def with_progress(files: Iterable[sources.Listed], stream: TextIO) -> Iterator[sources.Listed]:
     """Show how far a run is.
 
     Args:
-        found: the files. For the bar they are listed first; where nobody looks they are taken one at a time.
+        files: what is read. For the bar they are listed first; where nobody looks they are taken one at a time.
         stream: gets the bar if it is a terminal.
 
     Yields:
         The files.
     """
     if not stream.isatty():
-        yield from found
+        yield from files
         return
     start = time.monotonic()
-    listed = list(found)
+    listed = list(files)
     for number, path in enumerate(listed):
         done = 30 * number // len(listed)
         left = (time.monotonic() - start) / number * (len(listed) - number) if number else 0.0

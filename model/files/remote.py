@@ -103,23 +103,23 @@ def below(top: RemoteFile, leave_out: frozenset[object] = frozenset()) -> Iterat
     """
     filesystem, path = _filesystem(top)
     try:
-        found = _insist(lambda: list(filesystem.ls(path, detail=True)), top)
+        entries = _insist(lambda: list(filesystem.ls(path, detail=True)), top)
     except FileNotFoundError:
         yield top  # loading it says that there is none
         return
     except PermissionError as error:
         raise broken(top, error) from None
     folders = []
-    for entry in sorted(found, key=lambda one: str(one["name"])):
+    for entry in sorted(entries, key=lambda entry: str(entry["name"])):
         # A storage of objects may hold an empty one that stands for the folder itself.
         name = str(entry["name"]).rstrip("/").rpartition("/")[2]
-        one = top / name
-        if not name or name.startswith(".") or one in leave_out or str(entry["name"]).strip("/") == path.strip("/"):
+        file = top / name
+        if not name or name.startswith(".") or file in leave_out or str(entry["name"]).strip("/") == path.strip("/"):
             continue
         if entry["type"] == "directory":
-            folders.append(one)
+            folders.append(file)
         elif name.upper() != "DICOMDIR":
-            yield one
+            yield file
     for folder in folders:
         yield from below(folder, leave_out)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.errors import Unreadable
 from model.files.formats import DEFAULT_LIMITS, Limits, sniff
-from model.files.image import decode as decode_picture
+from model.files.pictures.image import decode as decode_picture
 from model.messages import Code, Message
 
 __all__ = ["Limits", "Radiograph", "Unreadable", "decode", "to_input"]

@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     run = _resume(options.seed) if options.resume else Run(options.seed)
     start = time.perf_counter()
     fuzz(run, options.inputs)
-    grown, hangs = run.growth(), sum(one.what == "hang" for one in run.findings)
+    grown, hangs = run.growth(), sum(finding.what == "hang" for finding in run.findings)
     others = len(run.findings) - hangs
     content = {
         "what": "damaged files of every format through model.reading.radiograph.decode",
@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
         "outcomes": dict(run.outcomes.most_common()),
         "slowest_input": {"processor_seconds": round(run.slowest[0], 2), "number": run.slowest[1]},
         "peak_resident_mb": round(run.peak),
-        "findings": [asdict(one) for one in run.findings],
+        "findings": [asdict(finding) for finding in run.findings],
         "targets": {
             "inputs that ended in anything but a radiograph or one sentence": _target(0, others),
             f"inputs that took over {HANG_SECONDS} s": _target(0, hangs),
@@ -135,8 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
     return int(bool(run.findings) or grown > GROWTH_MB)
 
 
-def _target(limit: float, found: float) -> dict[str, Any]:
-    return {"limit": f"at most {limit}", "found": found, "met": found <= limit}
+def _target(limit: float, measured: float) -> dict[str, Any]:
+    return {"limit": f"at most {limit}", "found": measured, "met": measured <= limit}
 
 
 def fuzz(run: Run, inputs: int, keep: Path | None = FOUND, work: Work | None = None) -> None:
@@ -212,7 +212,7 @@ def _add(run: Run, what: str, details: str, keep: Path | None) -> None:
 
 def _save(run: Run, keep: Path) -> None:
     keep.mkdir(parents=True, exist_ok=True)
-    state = vars(run) | {"findings": [asdict(one) for one in run.findings]}
+    state = vars(run) | {"findings": [asdict(finding) for finding in run.findings]}
     (keep / f"state-{run.seed}.json").write_text(json.dumps(state), encoding="utf-8")
 
 
@@ -226,7 +226,7 @@ def _resume(seed: int) -> Run:
         | {
             "outcomes": Counter(saved["outcomes"]),
             "kinds": Counter(saved["kinds"]),
-            "findings": [Finding(**one) for one in saved["findings"]],
+            "findings": [Finding(**row) for row in saved["findings"]],
             "slowest": tuple(saved["slowest"]),
         }
     )
@@ -238,8 +238,8 @@ def _work(answers: Connection, seed: int, start: int, end: int) -> None:
     all_seeds = seeds.collect()
     weights = mutations.weigh(all_seeds)
     # Undamaged, so that what decoders load and keep for good is not taken for growth.
-    for one in all_seeds:
-        outcome(one.finish(one.data))
+    for seed_file in all_seeds:
+        outcome(seed_file.finish(seed_file.data))
     for number in range(start, end):
         taken, data = mutations.make(all_seeds, weights, seed, number)
         before = time.process_time()

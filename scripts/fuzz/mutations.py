@@ -110,7 +110,7 @@ def _insert(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) -> 
 
 def _splice(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) -> None:
     """A piece or all the rest of another file, mostly of the same kind."""
-    alike = [one for one in seeds if one.kind == seed.kind] if rng.random() < 0.8 else seeds
+    alike = [other for other in seeds if other.kind == seed.kind] if rng.random() < 0.8 else seeds
     other = rng.choice(alike).data
     if rng.random() < 0.5:
         del data[rng.randrange(len(data) + 1) :]
@@ -132,17 +132,19 @@ def _piece(data: bytes | bytearray, rng: Random) -> tuple[int, int]:
 
 def _change_value(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) -> None:
     """Another value for a DICOM element, with the right length for once."""
-    one = rng.choice(seed.elements)
-    value = rng.choice((*_TEXTS, rng.randbytes(rng.choice((1, 2, 4, 8))), bytes(data[one.value_at : one.value_at + 2])))
-    _put(data, one, value + b" " * (len(value) % 2))
+    element = rng.choice(seed.elements)
+    value = rng.choice(
+        (*_TEXTS, rng.randbytes(rng.choice((1, 2, 4, 8))), bytes(data[element.value_at : element.value_at + 2]))
+    )
+    _put(data, element, value + b" " * (len(value) % 2))
 
 
 def _change_syntax(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) -> None:
     """The pixels are said to be stored in another way than they are."""
-    for one in seed.elements:
-        if data[one.start : one.start + 4] == b"\x02\x00\x10\x00":
+    for element in seed.elements:
+        if data[element.start : element.start + 4] == b"\x02\x00\x10\x00":
             uid = str(rng.choice(AllTransferSyntaxes)).encode()
-            _put(data, one, uid + b"\0" * (len(uid) % 2))
+            _put(data, element, uid + b"\0" * (len(uid) % 2))
             return
 
 
@@ -152,20 +154,20 @@ def _change_vr(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) 
 
 
 def _remove(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) -> None:
-    one = rng.choice(seed.elements)
-    del data[one.start : one.value_at + one.length]
+    element = rng.choice(seed.elements)
+    del data[element.start : element.value_at + element.length]
 
 
 def _double(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) -> None:
-    one = rng.choice(seed.elements)
-    element = data[one.start : one.value_at + min(one.length, _PIECE)]
+    element = rng.choice(seed.elements)
+    copy = data[element.start : element.value_at + min(element.length, _PIECE)]
     at = rng.choice(seed.elements).start
-    data[at:at] = element
+    data[at:at] = copy
 
 
 def _transplant(data: bytearray, seed: Seed, rng: Random, seeds: Sequence[Seed]) -> None:
     """An element of another DICOM file, before one of this."""
-    other = rng.choice([one for one in seeds if one.elements])
+    other = rng.choice([file for file in seeds if file.elements])
     taken = rng.choice(other.elements)
     at = rng.choice(seed.elements).start
     data[at:at] = other.data[taken.start : taken.value_at + min(taken.length, _PIECE)]

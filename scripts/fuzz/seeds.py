@@ -91,33 +91,36 @@ def _dicom_files() -> Iterator[tuple[str, bytes]]:
 
 def _pictures(grey: np.ndarray) -> Iterator[tuple[str, str, bytes]]:
     """The sample radiograph in what Pillow can write of the formats that are read: (name, kind, file)."""
-    one = Image.fromarray(grey)
+    narrow = Image.fromarray(grey)
     wide = Image.fromarray(grey.astype(np.uint16) * 257)
     real = Image.fromarray(grey.astype(np.float32) / 255)
-    colour, alpha, ink = one.convert("RGB"), one.convert("LA"), one.convert("CMYK")
-    alpha.putalpha(one)
+    colour, alpha, ink = narrow.convert("RGB"), narrow.convert("LA"), narrow.convert("CMYK")
+    alpha.putalpha(narrow)
     turned = Image.Exif()
     turned[0x0112] = 6
     recipes: list[tuple[str, str, Image.Image, dict[str, Any]]] = [
-        *(("PNG", f"png-{i.mode}", i, {}) for i in (one, wide, colour, alpha, one.convert("P"), one.convert("1"))),
-        ("PNG", "png-animated", one, {"save_all": True, "append_images": [one.rotate(9)]}),
-        ("PNG", "png-exif", colour.convert("RGBA"), {"exif": turned, "icc_profile": b"x" * 128}),
-        *(("JPEG", f"jpeg-{i.mode}", i, {}) for i in (one, colour, ink)),
-        ("JPEG", "jpeg-progressive", one, {"progressive": True}),
-        ("JPEG", "jpeg-exif", colour, {"exif": turned, "icc_profile": b"x" * 128}),
-        *(("TIFF", f"tiff-{i.mode}", i, {}) for i in (one, wide, real, colour, ink, one.convert("P"))),
         *(
-            ("TIFF", f"tiff-{how}", one, {"compression": how})
+            ("PNG", f"png-{i.mode}", i, {})
+            for i in (narrow, wide, colour, alpha, narrow.convert("P"), narrow.convert("1"))
+        ),
+        ("PNG", "png-animated", narrow, {"save_all": True, "append_images": [narrow.rotate(9)]}),
+        ("PNG", "png-exif", colour.convert("RGBA"), {"exif": turned, "icc_profile": b"x" * 128}),
+        *(("JPEG", f"jpeg-{i.mode}", i, {}) for i in (narrow, colour, ink)),
+        ("JPEG", "jpeg-progressive", narrow, {"progressive": True}),
+        ("JPEG", "jpeg-exif", colour, {"exif": turned, "icc_profile": b"x" * 128}),
+        *(("TIFF", f"tiff-{i.mode}", i, {}) for i in (narrow, wide, real, colour, ink, narrow.convert("P"))),
+        *(
+            ("TIFF", f"tiff-{how}", narrow, {"compression": how})
             for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
         ),
         ("TIFF", "tiff-lzw-16", wide, {"compression": "tiff_lzw"}),
-        ("TIFF", "tiff-group4", one.convert("1"), {"compression": "group4"}),
-        ("TIFF", "tiff-pages", one, {"save_all": True, "append_images": [one.rotate(9)]}),
-        ("WebP", "webp", one, {}),
-        ("WebP", "webp-lossless", one, {"lossless": True, "exif": turned}),
+        ("TIFF", "tiff-group4", narrow.convert("1"), {"compression": "group4"}),
+        ("TIFF", "tiff-pages", narrow, {"save_all": True, "append_images": [narrow.rotate(9)]}),
+        ("WebP", "webp", narrow, {}),
+        ("WebP", "webp-lossless", narrow, {"lossless": True, "exif": turned}),
         ("WebP", "webp-alpha", alpha, {}),
-        ("WebP", "webp-animated", one, {"save_all": True, "append_images": [one.rotate(9)]}),
-        *(("BMP", f"bmp-{i.mode}", i, {}) for i in (one, colour, one.convert("RGBA"), one.convert("1"))),
+        ("WebP", "webp-animated", narrow, {"save_all": True, "append_images": [narrow.rotate(9)]}),
+        *(("BMP", f"bmp-{i.mode}", i, {}) for i in (narrow, colour, narrow.convert("RGBA"), narrow.convert("1"))),
     ]
     for kind, name, image, options in recipes:
         buffer = io.BytesIO()
@@ -171,8 +174,10 @@ def _picture(name: str, kind: str, data: bytes) -> Seed:
 
 def _dicom(name: str, data: bytes) -> Seed:
     elements = tuple(_elements(data))
-    numbers = [Number(one.length_at, one.length_size, one.order) for one in elements]
-    numbers += [Number(one.value_at, one.length, one.order) for one in elements if one.length in (2, 4)]
+    numbers = [Number(element.length_at, element.length_size, element.order) for element in elements]
+    numbers += [
+        Number(element.value_at, element.length, element.order) for element in elements if element.length in (2, 4)
+    ]
     for start in (b"\xff\xd8\xff", b"\xff\x4f\xff\x51"):
         at = data.find(start, 132)
         if at >= 0:

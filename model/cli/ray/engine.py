@@ -69,12 +69,12 @@ class Outcome:
     def __str__(self) -> str:
         """For the end of a run."""
         now = self.rows - self.before
-        told = f"{now} files in {self.seconds:.1f} s with {self.processes} processes"
-        told += f", {self.before} before" if self.before else ""
-        told += f"; {self.rows - self.readings} of all were refused."
+        summary = f"{now} files in {self.seconds:.1f} s with {self.processes} processes"
+        summary += f", {self.before} before" if self.before else ""
+        summary += f"; {self.rows - self.readings} of all were refused."
         if self.unfinished:
-            told += f" {self.unfinished} blocks could not be finished: run it again with --resume. {self.problem}"
-        return told if self.rows or self.unfinished else "There are no files in what you named."
+            summary += f" {self.unfinished} blocks could not be finished: run it again with --resume. {self.problem}"
+        return summary if self.rows or self.unfinished else "There are no files in what you named."
 
 
 def read(files: Iterable[Listed], card: Card, job: Job) -> Outcome:
@@ -111,10 +111,10 @@ def read(files: Iterable[Listed], card: Card, job: Job) -> Outcome:
     try:
         start = time.monotonic()
         outcome = Outcome(done.readings, done.rows, done.rows, processes=processes)
-        left = (one for one in map(_absolute, files) if not done.take(one))
+        left = (file for file in map(_absolute, files) if not done.take(file))
         for wave in _waves(_blocks(left, first, job.block), WAVE):
-            for found in _insist(wave, job, processes):
-                outcome = _add(outcome, found, time.monotonic() - start)
+            for block in _insist(wave, job, processes):
+                outcome = _add(outcome, block, time.monotonic() - start)
         return replace(outcome, seconds=time.monotonic() - start)
     finally:
         ray.shutdown()
@@ -162,9 +162,9 @@ def _insist(wave: list[dict[str, str]], job: Job, processes: int) -> Iterator[di
     left = {block["part"]: block for block in wave}
     for _ in range(_ROUNDS):
         if left:
-            for found in _read_wave(list(left.values()), job, processes):
-                del left[str(found["part"])]
-                yield found
+            for block in _read_wave(list(left.values()), job, processes):
+                del left[str(block["part"])]
+                yield block
     problem = "Something in them ends the process that reads it."
     yield from ({"part": part, "readings": 0, "rows": 0, "problem": problem} for part in left)
 
@@ -196,15 +196,15 @@ def _patience() -> dict[str, Any]:
     return {"max_restarts": -1, "max_task_retries": _RETRIES}
 
 
-_told = time.monotonic()
+_shown_at = time.monotonic()
 
 
-def _add(outcome: Outcome, found: dict[str, Any], seconds: float) -> Outcome:
-    problem = str(found["problem"])
+def _add(outcome: Outcome, block: dict[str, Any], seconds: float) -> Outcome:
+    problem = str(block["problem"])
     outcome = replace(
         outcome,
-        readings=outcome.readings + int(found["readings"]),
-        rows=outcome.rows + int(found["rows"]),
+        readings=outcome.readings + int(block["readings"]),
+        rows=outcome.rows + int(block["rows"]),
         unfinished=outcome.unfinished + bool(problem),
         problem=outcome.problem or problem,
     )
@@ -214,11 +214,11 @@ def _add(outcome: Outcome, found: dict[str, Any], seconds: float) -> Outcome:
 
 def _tell(outcome: Outcome, seconds: float) -> None:
     """Show how far the run is: at a terminal at once, in a log now and then."""
-    global _told
+    global _shown_at
     now = outcome.rows - outcome.before
     line = f"{now} files, {now / max(seconds, 1e-9):.1f} a second"
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-    elif time.monotonic() - _told > _EVERY_SECONDS:
+    elif time.monotonic() - _shown_at > _EVERY_SECONDS:
         print(line, file=sys.stderr, flush=True)
-        _told = time.monotonic()
+        _shown_at = time.monotonic()

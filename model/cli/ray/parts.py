@@ -63,15 +63,15 @@ class Parts:
     def names(self) -> list[str]:
         """The parts that are there, in the order of their numbers."""
         try:
-            found = self.filesystem.ls(self.root, detail=False)
+            paths = self.filesystem.ls(self.root, detail=False)
         except FileNotFoundError:
             return []
-        names = (str(path).rpartition("/")[2] for path in found)
-        return sorted(one for one in names if one.startswith(_PREFIX) and one.endswith(_ENDING))
+        names = (str(path).rpartition("/")[2] for path in paths)
+        return sorted(name for name in names if name.startswith(_PREFIX) and name.endswith(_ENDING))
 
     def next_number(self) -> int:
         """One more than the highest number of a part."""
-        return max((int(one[len(_PREFIX) :].partition("-")[0]) + 1 for one in self.names()), default=0)
+        return max((int(name[len(_PREFIX) :].partition("-")[0]) + 1 for name in self.names()), default=0)
 
     def has(self, part: str) -> bool:
         """Whether the part is there; then it is complete."""
@@ -137,8 +137,8 @@ class Parts:
                     raise PartsError(f"{part} has the {what} {before}, and this run's is {now}: write elsewhere.")
             readings += sum(decision != REFUSED for decision in table["decision"].to_pylist())
             rows += table.num_rows
-            first = (one for one in table.to_pylist() if one["member"] == 0)
-            digests += [_digest(one["source"]) for one in first]
+            first = (row for row in table.to_pylist() if row["member"] == 0)
+            digests += [_digest(row["source"]) for row in first]
         return Done(digests, readings, rows)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import Unreadable
-from model.files import jpeg
+from model.files.pictures import jpeg, jpeg_headers
 from model.messages import Code, Message
 
 JPEG2000_START = b"\xff\x4f\xff\x51"
@@ -53,7 +53,7 @@ class Codec:
 
 
 def _inspect_jpeg(stream: bytes) -> Stream | None:
-    frame = jpeg.frame(stream)
+    frame = jpeg_headers.frame(stream)
     return Stream(frame.height, frame.width, frame.components, frame.precision) if frame else None
 
 
@@ -68,7 +68,7 @@ def _inspect_jpeg2000(stream: bytes) -> Stream | None:
 
 
 def _decode_jpeg(stream: bytes, is_rgb: bool) -> NDArray[Any]:
-    frame = jpeg.frame(stream)
+    frame = jpeg_headers.frame(stream)
     return jpeg.decode(stream, untransformed=is_rgb and frame is not None and not frame.has_transform)
 
 

@@ -79,11 +79,11 @@ class _Stream(io.BytesIO):
         if size is None or size < 0:
             # pydicom does this in one place: to hand the rest to zlib, with no limit to what comes out.
             raise _DeflatedError(super().read())
-        found = super().read(size)
+        content = super().read(size)
         # An element's tag and length, after which its value is read, or the length where it has four bytes.
         if size == 8:
-            self.header = found
-        return found
+            self.header = content
+        return content
 
 
 def read(data: bytes, limits: Limits) -> Any:
@@ -104,8 +104,8 @@ def read(data: bytes, limits: Limits) -> Any:
         data = bytes(128) + data
     try:
         dataset: Any = read_partial(_Stream(data), force=True, specific_tags=_TAGS)
-    except _DeflatedError as found:
-        inflated = _inflate(found.args[0], limits)
+    except _DeflatedError as deflated:
+        inflated = _inflate(deflated.args[0], limits)
         dataset = read_dataset(_Stream(inflated), False, True, specific_tags=_TAGS)
         _check_rest(dataset, inflated)
         dataset.file_meta = FileMetaDataset()

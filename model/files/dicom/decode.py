@@ -18,7 +18,7 @@ from model.files.dicom.codecs import DEFLATED_FRAMES, RLE, Stream, align, codec,
 from model.files.dicom.dataset import ITEM, PIXELS
 from model.files.dicom.dataset import read as read_dataset
 from model.files.formats import Limits
-from model.files.grey import is_coloured, shrink
+from model.files.pictures.grey import is_coloured, shrink
 from model.files.warnings_filter import quiet
 from model.messages import Code, Message
 
@@ -78,9 +78,9 @@ def _check(dataset: Any, limits: Limits) -> None:
         for prefix, what, advice in _NO_PIXELS:
             if uid.startswith(prefix):
                 raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=what, advice=advice))
-        told = _NO_PICTURE_MODALITIES.get(str(dataset.get("Modality") or ""))
-        if told:
-            raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=told, advice=Code.CHOOSE_REFERRED))
+        what_it_is = _NO_PICTURE_MODALITIES.get(str(dataset.get("Modality") or ""))
+        if what_it_is:
+            raise Unreadable(Message(Code.DICOM_OTHER_OBJECT, what=what_it_is, advice=Code.CHOOSE_REFERRED))
         raise Unreadable(Message(Code.DICOM_WITHOUT_PICTURE))
     frames = display.number(dataset, "NumberOfFrames") or 1
     if frames > 1:
@@ -172,8 +172,8 @@ def _check_stream(dataset: Any, stream: Stream | None, limits: Limits) -> Stream
     if stream is None:
         raise ValueError("the stream has no header")
     limits.check_shape(stream.height, stream.width)
-    said = dataset.Rows, dataset.Columns, dataset.SamplesPerPixel
-    if (stream.height, stream.width, stream.samples) != said:
+    stated = dataset.Rows, dataset.Columns, dataset.SamplesPerPixel
+    if (stream.height, stream.width, stream.samples) != stated:
         raise Unreadable(Message(Code.DICOM_CONTRADICTORY))
     return stream
 

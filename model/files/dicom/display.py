@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.files.grey import display_range, look_up, stretch, thin, value_range
+from model.files.pictures.grey import display_range, look_up, stretch, thin, value_range
 from model.messages import Code, Message
 
 Grey = NDArray[np.float32]
@@ -27,10 +27,10 @@ def number(dataset: Any, keyword: str) -> float | None:
     try:
         value = dataset.get(keyword)
         several = hasattr(value, "__getitem__") and not isinstance(value, bytes | str)
-        found = float(value[0] if several else value)
+        parsed = float(value[0] if several else value)
     except (TypeError, ValueError, IndexError, OverflowError, ArithmeticError, NotImplementedError):
         return None
-    return found if math.isfinite(found) else None
+    return parsed if math.isfinite(parsed) else None
 
 
 def show(dataset: Any, stored: NDArray[Any], photometric: str) -> tuple[Grey, list[Message]]:

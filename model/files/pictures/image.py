@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import Unreadable
-from model.files import grey, jpeg, tiff
 from model.files.formats import Limits
-from model.files.picture import Picture, check_memory, from_channels, to_grey
+from model.files.pictures import grey, jpeg, jpeg_headers, tiff
+from model.files.pictures.picture import Picture, check_memory, from_channels, to_grey
 from model.files.warnings_filter import quiet
 from model.messages import Code, Message
 
@@ -75,10 +75,10 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _jpeg(data: bytes, limits: Limits) -> Picture:
-    frame = jpeg.frame(data)
+    frame = jpeg_headers.frame(data)
     if frame is None:
         raise ValueError("no JPEG frame header")
-    if frame.process == jpeg.JPEG_LS:
+    if frame.process == jpeg_headers.JPEG_LS:
         raise Unreadable(Message(Code.FORMAT_OTHER, what=Code.A_JPEG_LS, advice=Code.SAVE_AS_PNG))
     check_memory(limits, frame.height, frame.width, frame.components * (2 if frame.precision > 8 else 1))
     # A JPEG decoder halves a picture and saves time.
@@ -91,7 +91,9 @@ def _jpeg(data: bytes, limits: Limits) -> Picture:
         pixels = pixels.astype(np.uint16)
     picture = from_channels(pixels)
     picture.full_size = frame.height, frame.width
-    exif = (content for marker, content, _ in jpeg.segments(data) if marker == _APP1 and content.startswith(_EXIF))
+    exif = (
+        content for marker, content, _ in jpeg_headers.segments(data) if marker == _APP1 and content.startswith(_EXIF)
+    )
     picture.orientation = _orientation(next(exif, b""))
     return picture
 
@@ -152,9 +154,9 @@ def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _orientation(exif: bytes) -> int:
     """EXIF's Orientation; 1, which is upright, where it is missing or damaged."""
     try:
-        found = Image.Exif()
-        found.load(exif)
-        return int(found.get(ORIENTATION, 1))
+        tags = Image.Exif()
+        tags.load(exif)
+        return int(tags.get(ORIENTATION, 1))
     except Exception:  # damaged EXIF says nothing about the pixels
         return 1
 

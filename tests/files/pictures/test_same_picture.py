@@ -87,6 +87,39 @@ def test_a_wrong_bit_under_a_checksum_is_seen(name: str) -> None:
         data[place] ^= 0x10
 
 
+@pytest.mark.parametrize("first", [(9, 11), (20, 5)])
+@pytest.mark.parametrize("levels", [-20, 25])
+def test_a_shift_of_all_blocks_after_one_is_seen_in_jpeg(first: tuple[int, int], levels: int) -> None:
+    """What one wrong bit in the difference of a block's mean does, and libjpeg can't notice (T.81, F.1.1.5.1)."""
+    shifted = grey().astype(int)
+    order = np.arange(SIDE // 8)[:, None] * (SIDE // 8) + np.arange(SIDE // 8)
+    shifted[np.kron(order >= first[0] * (SIDE // 8) + first[1], np.ones((8, 8), bool))] += levels
+    picture = np.clip(shifted, 0, 255).astype(np.uint8)
+    for stream in (encode(picture, "JPEG", quality=95), encode(picture, "JPEG", quality=60, progressive=True)):
+        for file in (stream, formats.dicom(picture, 8, ".4.50", stream)):
+            with pytest.raises(Unreadable) as refusal:
+                decode(file)
+            assert refusal.value.message.code == Code.FILE_DAMAGED
+
+
+@pytest.mark.parametrize("rows", [slice(0, 80), slice(80, 160), slice(160, None)])
+def test_bars_labels_and_halves_of_a_picture_are_no_damage_to_jpeg(rows: slice) -> None:
+    """Real steps along blocks: one exposure beside another, a frame, a label in a corner."""
+    for columns in (slice(None), slice(0, 96), slice(40, 128)):
+        for change in (lambda x: x // 2, lambda x: np.minimum(x + 40, 255), lambda x: x * 0 + 255):
+            picture = grey().copy()
+            picture[rows, columns] = change(picture[rows, columns])
+            decode(encode(picture, "JPEG", quality=95))
+
+
+def test_lossless_jpeg_of_samples_beyond_their_precision_is_damaged() -> None:
+    samples = formats.deep(grey(), 12)
+    samples[100] += 4000
+    with pytest.raises(Unreadable) as refusal:
+        decode(formats.dicom(samples, 12, ".4.70", lossless_jpeg(samples, 12, False)))
+    assert refusal.value.message.code == Code.FILE_DAMAGED
+
+
 def test_lossless_jpeg_whose_differences_wrap() -> None:
     """Encoders that hold samples as signed numbers rely on T.81's arithmetic modulo 65536 (pylibjpeg-libjpeg, 90)."""
     for bits in (8, 10, 12, 16):

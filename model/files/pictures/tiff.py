@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import Unreadable
-from model.files import jpeg
 from model.files.formats import Limits
-from model.files.picture import Picture, check_memory
+from model.files.pictures import jpeg
+from model.files.pictures.picture import Picture, check_memory
 from model.messages import Code, Message
 
 # tifffile logs what it thinks of a file, and may quote it.

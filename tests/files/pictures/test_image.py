@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from model.errors import Unreadable
-from model.files import grey
 from model.files.formats import Limits
+from model.files.pictures import grey
 from model.messages import Code, Message
 from model.reading.radiograph import decode
 from tests.files.builders import encode, ramp
@@ -194,7 +194,7 @@ def test_what_is_cut_short_is_refused_in_a_sentence(kind: str, share: float) -> 
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures of over 250,000 pixels count as very large, so that the test need not make one of 20 million."""
     monkeypatch.setattr(grey, "WORKING_PIXELS", 250_000)
-    monkeypatch.setattr("model.files.picture._STRIP", 100_000)
+    monkeypatch.setattr("model.files.pictures.picture._STRIP", 100_000)
 
 
 @pytest.mark.usefixtures("little_memory")

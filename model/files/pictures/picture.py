@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.files.formats import Limits
-from model.files.grey import display_range, is_coloured, shrink, shrink_factor, stretch, thin
+from model.files.pictures.grey import display_range, is_coloured, shrink, shrink_factor, stretch, thin
 from model.messages import Code, Message
 
 BT601 = np.array([0.299, 0.587, 0.114], np.float32)

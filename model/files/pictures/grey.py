@@ -94,10 +94,10 @@ def stretch(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32
 
 def look_up(table: NDArray[np.float32], indices: NDArray[Any]) -> NDArray[np.float32]:
     """`table[indices]` in little memory: numpy would turn all indices into 64-bit ones at once."""
-    found = np.empty(indices.shape, np.float32)
-    for block, source in zip(_blocks(found), _blocks(indices), strict=True):
+    mapped = np.empty(indices.shape, np.float32)
+    for block, source in zip(_blocks(mapped), _blocks(indices), strict=True):
         block[...] = table[source]
-    return found
+    return mapped
 
 
 def shrink_factor(pixels: int) -> int:

@@ -23,9 +23,9 @@ from pydicom.uid import (
 )
 
 from model.errors import Unreadable
-from model.files import grey
 from model.files.dicom.codecs import Stream, codec
 from model.files.formats import Limits
+from model.files.pictures import grey
 from model.messages import Code, Message
 from model.reading import bundle
 from model.reading.radiograph import decode
