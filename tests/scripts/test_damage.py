@@ -13,12 +13,12 @@ from model.reading.reader import Reader
 from scripts.fuzz import damage
 
 
-@pytest.mark.parametrize("name", ["png L", "png 12 in 16 RGB", "tiff deflate"])
+@pytest.mark.parametrize("name", ["png L", "png 12 in 16 RGB", "tiff deflate", "jpeg lossy", "dicom .4.70 12", "bmp"])
 def test_one_wrong_bit_is_refused_or_changes_nothing(name: str) -> None:
     data = damage.whole_files()[name]
     counts = damage.outcomes(data, damage.flips(data, 20, Random(1)), Reader(bundle.load()).read)
-    assert counts.total() == 20 and counts["refused"] >= 18
-    assert not counts["other reading"]
+    assert counts.total() == 20 and counts["refused"] >= (18 if "png" in name or "deflate" in name else 0)
+    assert not damage.is_finding(name, {"cut": {}, "one wrong bit": dict(counts)})
 
 
 def test_another_reading_is_found() -> None:
@@ -33,6 +33,8 @@ def test_another_reading_is_found() -> None:
     assert counts == {"same pixels": 1, "other reading": 1, "refused": 1}
     row = {"cut": {"other reading": 1}, "one wrong bit": {}}
     assert damage.is_finding("jpeg lossy", row)
-    assert not damage.is_finding("jpeg lossy", {"cut": {}, "one wrong bit": {"other reading": 3}})
-    assert damage.is_finding("png L", {"cut": {}, "one wrong bit": {"other reading": 3}})
+    # How often a form may do it without being a finding depends on what its format lets a reader see.
+    for name, others, finding in (("jpeg lossy", 1, False), ("jpeg lossy", 10, True), ("png L", 1, True)):
+        row = {"cut": {}, "one wrong bit": {"other reading": others, "refused": 40 - others}}
+        assert damage.is_finding(name, row) == finding
     assert np.isfinite(reader.read(damage.decode(data)).seconds)
