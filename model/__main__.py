@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
+import cv2
+
 from model.cli import arguments as command_arguments
 from model.cli import resume, writers
 from model.cli.ordered_map import in_order
@@ -112,6 +114,8 @@ def _records(
     options: argparse.Namespace, readers: ReaderPool, kept: resume.Kept, met: Counter[str]
 ) -> Iterator[writers.Record]:
     """Read what has no line yet; counts in `met` the pictures, read now or before."""
+    # Each worker has a core: OpenCV would start as many threads in each of them as there are cores.
+    cv2.setNumThreads(1)
 
     def is_left(path: sources.Listed) -> bool:
         met["pictures"] += 1
@@ -120,16 +124,14 @@ def _records(
     found = with_progress(command_arguments.paths(options), sys.stderr)
     left = chain.from_iterable(sources.unpacked(path, is_left) for path in found)
 
-    def work(load: Load) -> tuple[Reading, Radiograph | None]:
+    def work(path: sources.Listed, load: Load) -> writers.Record:
         reading, radiograph = read_file(load, readers.get(), options.operating_point)
-        # Decoded pictures are large: none waits for its turn that nobody draws.
-        return reading, radiograph if options.heatmaps else None
-
-    for path, (reading, radiograph) in in_order(left, work, readers_at_once()):
         record = {"path": str(path), **reading.to_dict()}
-        if radiograph:
+        if options.heatmaps and radiograph and reading.decision != REFUSED:
             record["heatmap"] = _write_heatmap(options.heatmaps, path, reading, radiograph, readers.card.positive)
-        yield record
+        return record
+
+    return in_order(left, work, readers_at_once())
 
 
 def _read_on_ray(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:

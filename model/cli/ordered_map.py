@@ -12,26 +12,28 @@ from model.files.sources import Listed
 from model.files.zip import Load
 
 Result = TypeVar("Result")
+# Files under way for each worker: while a large one is read, the others go on with those behind it.
+AHEAD = 4
 
 
 def in_order(
-    files: Iterable[tuple[Listed, Load]], work: Callable[[Load], Result], workers: int
-) -> Iterator[tuple[Listed, Result]]:
+    files: Iterable[tuple[Listed, Load]], work: Callable[[Listed, Load], Result], workers: int
+) -> Iterator[Result]:
     """Read several files side by side.
 
     Args:
-        files: as `sources.unpacked` gives them; they are taken when a worker is nearly free, so memory stays flat.
+        files: as `sources.unpacked` gives them; few are taken ahead of the workers, so memory stays flat.
         work: called in the workers' threads.
         workers: how many files are worked on at a time.
 
     Yields:
-        Each path with what `work` made of its file.
+        What `work` made of each file.
 
     Raises:
         RemoteError: a file, or the next list of files, could not be had; what comes before was yielded.
     """
     pool = ThreadPoolExecutor(workers)
-    under_way: deque[tuple[Listed, Future[Result]]] = deque()
+    under_way: deque[Future[Result]] = deque()
     failure: RemoteError | None = None
     left = iter(files)
     try:
@@ -43,12 +45,11 @@ def in_order(
             except RemoteError as error:
                 failure = error
                 break
-            under_way.append((path, pool.submit(work, load)))
-            if len(under_way) > workers:
-                path, future = under_way.popleft()
-                yield path, future.result()
-        for path, future in under_way:
-            yield path, future.result()
+            under_way.append(pool.submit(work, path, load))
+            if len(under_way) > AHEAD * workers:
+                yield under_way.popleft().result()
+        for future in under_way:
+            yield future.result()
         if failure is not None:
             raise failure
     finally:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,10 +160,10 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
         The open file. An exception in the block leaves `path` as it was; an interruption by the user does not.
     """
     # Not the whole name: with what is added it could be longer than file systems take.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:20]}.", dir=path.parent)
+    beside = path.with_name(f".{path.name[:20]}.{uuid.uuid4().hex}")
     keep = False
     try:
-        with os.fdopen(handle, mode, **options) as file:
+        with beside.open(mode.replace("w", "x"), **options) as file:
             try:
                 yield file
                 keep = True
@@ -172,13 +172,9 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
                 raise
     finally:
         if keep:
-            # mkstemp makes files that only their owner can read; a new file should be as any other.
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(name).chmod(0o666 & ~mask)
-            Path(name).replace(path)
+            beside.replace(path)
         else:
-            Path(name).unlink()
+            beside.unlink(missing_ok=True)
 
 
 def describe(card: Card) -> str:

@@ -137,8 +137,12 @@ def test_out_writes_json_lines_or_a_table(run: Run, pictures: Path, tmp_path: Pa
 def test_heatmaps_are_written_for_what_was_read(run: Run, pictures: Path, tmp_path: Path) -> None:
     large = Image.fromarray(draw_chest(np.random.default_rng(5), "other", 400)).resize((3000, 1500))
     (pictures / "large.png").write_bytes(encode(large, "PNG"))
+    (pictures / "lateral.dcm").write_bytes(dicom(draw_chest(np.random.default_rng(4), "other"), ViewPosition="LL"))
     code, found = run(pictures, "--heatmaps", tmp_path / "maps")
     assert code == 0
+    # Decoded and yet refused: it has no heatmap.
+    refused = next(record for record in found if str(record["path"]).endswith("lateral.dcm"))
+    assert refused["decision"] == "refused" and "heatmap" not in refused
     named = {str(record["heatmap"]) for record in found if "heatmap" in record}
     assert named == {path.name for path in (tmp_path / "maps").iterdir()}
     assert len(named) == 4
