@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.hosts import host, straight  # noqa: F401 - fixtures
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).resolve().parents[1]
+_MAIN = sys.modules["__main__"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
@@ -23,6 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         in_browser = item.path.parent.name == "browser"
         item.add_marker(pytest.mark.xdist_group("browser" if in_browser else item.nodeid.partition("::")[0]))
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> None:
+    """Undo what Streamlit's AppTest leaves behind: a page as `__main__`, which every spawned process would then run."""
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,6 @@ def badly(answers: Connection, seed: int, start: int, end: int) -> None:
         answers.send(("radiograph", "", "PNG", 0.0, 0.0))
 
 
-@pytest.mark.slow  # in a worker of pytest-xdist every child counts as crashed
 def test_a_crash_and_an_endless_loop_are_found_and_the_run_goes_on(tmp_path: Path) -> None:
     run = fuzzer.Run(seed=0)
     fuzzer.fuzz(run, 5, tmp_path, badly)
