@@ -37,6 +37,14 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
     return coded.tobytes()
 
 
+def pack(picture: NDArray[np.uint8]) -> bytes:
+    """A (H, W) grey picture as PNG, every pixel as it was, packed in little time."""
+    done, coded = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ValueError(f"a picture of shape {picture.shape} can't be written as PNG")
+    return coded.tobytes()
+
+
 def grey(data: bytes) -> NDArray[np.uint8]:
     """A grey picture that `jpeg` wrote, (H, W) uint8."""
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)

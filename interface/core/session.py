@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the first page asks for the shelf before anything heavy is 
     from model.reading.radiograph import Radiograph
     from model.reading.reader import Reading
 
-# A session keeps no more than this many pictures: about 25 MB at most.
+# A session keeps no more than this many pictures: about 15 MB at most.
 MOST_ITEMS = 24
 
 
@@ -24,7 +24,7 @@ class Read:
 
     Attributes:
         name: the file's own name, for this session's eyes only.
-        picture: (H, W) uint8 grey for display, no side above `pictures.LONGEST_SIDE`.
+        packed: the picture for display as a PNG, less than half as large as its pixels.
         seen: (S, S) uint8, the picture as the network received it.
         reading: what the network made of it.
         spacing: millimetres between the centres of two pixels of `picture`; None where the file does not say.
@@ -32,11 +32,20 @@ class Read:
     """
 
     name: str
-    picture: NDArray[np.uint8]
+    packed: bytes
     seen: NDArray[np.uint8]
     reading: Reading
     spacing: float | None = None
     thumbnail: bytes = b""
+
+    @property
+    def picture(self) -> NDArray[np.uint8]:
+        """(H, W) uint8 grey for display, no side above `images.LONGEST_SIDE`; unpacked anew each time."""
+        # Here and not above: the first page asks for the shelf before anything heavy is imported.
+        import cv2
+        import numpy as np
+
+        return np.asarray(cv2.imdecode(np.frombuffer(self.packed, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
     @property
     def stem(self) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from interface.components.images import for_display, thumbnail, to_grey
+from interface.components.images import for_display, pack, thumbnail, to_grey
 from interface.core import queue
 from interface.core.limits import ARCHIVE_LIMITS, read_guarded
 from interface.core.session import MOST_ITEMS, Item, Read, Refused, Shelf
@@ -115,7 +115,7 @@ def _item(name: str, reading: Reading, radiograph: Radiograph | None, reader: Re
     seen = frame(radiograph.preview, reading.box, reader.bundle.card.framing)[0, :, :, 0]
     picture = for_display(radiograph.pixels)
     spacing = radiograph.spacing_at(picture.shape[1])
-    return Read(name, picture, to_grey(seen), reading, spacing, thumbnail(picture))
+    return Read(name, pack(picture), to_grey(seen), reading, spacing, thumbnail(picture))
 
 
 def _mend(radiograph: Radiograph, kind: str) -> Radiograph | None:

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,7 +159,7 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
         The open file. An exception in the block leaves `path` as it was; an interruption by the user does not.
     """
     # Not the whole name: with what is added it could be longer than file systems take.
-    beside = path.with_name(f".{path.name[:20]}.{uuid.uuid4().hex}")
+    beside = path.with_name(f".{path.name[:20]}.{os.urandom(8).hex()}")
     keep = False
     try:
         with beside.open(mode.replace("w", "x"), **options) as file:
