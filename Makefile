@@ -56,7 +56,7 @@ fuzz: .venv-test/installed ## read 50,000 damaged files and check how each one e
 	$(TEST) -m scripts.fuzz.damage
 
 audit: .venv-audit/installed ## look up the pinned packages in the public advisories (needs a network)
-	@.venv-audit/bin/python -m scripts.audit
+	.venv-audit/bin/pip-audit --requirement requirements/constraints.txt --no-deps --disable-pip --progress-spinner off
 
 messages: .venv-test/installed ## update the translation catalogues from the code
 	$(TEST) -m scripts.messages

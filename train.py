@@ -78,7 +78,6 @@ def _parser() -> argparse.ArgumentParser:
         "--compare", type=Path, action="append", default=[], metavar="FOLDER", help="another bundle, for the codec"
     )
     evaluate.add_argument("--parts", type=_names, default=(), help="these alone, beside an earlier run's others")
-    evaluate.add_argument("--update-card", action="store_true", help="write the figures elsewhere into its card")
     evaluate.add_argument("--quick", action="store_true", help="small samples, to try it; goes to artefacts/evidence")
     bench = commands.add_parser("bench", help="measure how fast this machine trains")
     bench.set_defaults(command=_bench, again="run the same command again")
@@ -126,16 +125,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     defaults = Settings()
     for item in fields(Settings):
         value = getattr(defaults, item.name)
-        kind = _names if isinstance(value, tuple) else str if value is None else type(value)
-        shown = ",".join(value) if isinstance(value, tuple) else value
+        kind = str if value is None else type(value)
         option = "--" + item.name.replace("_", "-")
         # Left out of the options where not given, so that --resume can tell what was asked for.
-        if kind is bool:
-            parser.add_argument(
-                option, action="store_true", default=argparse.SUPPRESS, help="see model/training/config.py"
-            )
-        else:
-            parser.add_argument(option, type=kind, default=argparse.SUPPRESS, help=f"default: {shown}")
+        parser.add_argument(option, type=kind, default=argparse.SUPPRESS, help=f"default: {value}")
 
 
 def _given_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -222,7 +215,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from model.evaluation import run
 
     out = options.out or Path("artefacts/evidence" if options.quick else ".")
-    evidence = run.run(
+    run.run(
         options.bundle,
         options.data,
         out,
@@ -233,8 +226,6 @@ def _evaluate(options: argparse.Namespace) -> None:
         compare=options.compare,
         parts=options.parts,
     )
-    if options.update_card:
-        run.write_elsewhere(options.bundle, evidence)
 
 
 def _bench(options: argparse.Namespace) -> None:

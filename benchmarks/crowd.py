@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks import machine
 from benchmarks.images import SIDE, crops
 from model.reading.card import MODEL_FILE, chosen, read_card
-from scripts import serving, watching
+from scripts import serving
 from scripts.visitor import Visitor
 
 FLAT_MB, MOST_MB = 30, 600
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     before = machine.describe()
     with tempfile.TemporaryDirectory() as scratch:
-        watch = watching.watch(Path(scratch) / "watch")
+        watch = serving.watch(Path(scratch) / "watch")
         os.environ.update(watch.environment)
         with serving.serve(Path(scratch) / "log.txt") as server:
             classes, tally = [], Tally()

@@ -137,7 +137,7 @@ def _gradients(
     from tf_keras_vis.utils.scores import CategoricalScore
 
     from model.training import network
-    from model.training.gradcam import gradcam
+    from model.training.network import gradcam
 
     card = reader.bundle.card
     if weights and weights.suffix == ".keras":

@@ -80,9 +80,9 @@ def stated(installed: PathDistribution) -> str:
     data = installed.metadata
     if expression := data.get("License-Expression"):
         return str(expression)
-    classes = [one.rsplit(" :: ", 1)[1] for one in data.get_all("Classifier", []) if one.startswith("License :: ")]
+    classes = [text.rsplit(" :: ", 1)[1] for text in data.get_all("Classifier", []) if text.startswith("License :: ")]
     # "OSI Approved" alone names no licence.
-    if named := [one for one in classes if one != "OSI Approved"]:
+    if named := [text for text in classes if text != "OSI Approved"]:
         return "; ".join(named)
     return next(iter(str(data.get("License") or "").strip().splitlines()), "")[:80]
 
@@ -90,18 +90,19 @@ def stated(installed: PathDistribution) -> str:
 def problems(packages: list[Package]) -> list[str]:
     """Sentences on packages whose licence is not permissive and was not accepted."""
     return [
-        f"{one.name} {one.version} is under {one.licence or 'no stated licence'}: replace it, or look at the licence "
-        "and give the reason why it may stay in scripts/licences.py."
-        for one in packages
-        if not one.is_permissive and canonicalize_name(one.name) not in ACCEPTED
+        f"{package.name} {package.version} is under {package.licence or 'no stated licence'}: replace it, or look at "
+        "the licence and give the reason why it may stay in scripts/licences.py."
+        for package in packages
+        if not package.is_permissive and canonicalize_name(package.name) not in ACCEPTED
     ]
 
 
 def table(packages: list[Package]) -> str:
     """All packages, those that are not permissive at the end with the reason."""
-    lines = [f"{one.name} {one.version}: {one.licence}" for one in packages if one.is_permissive]
-    demanding = [one for one in packages if not one.is_permissive]
+    lines = [f"{package.name} {package.version}: {package.licence}" for package in packages if package.is_permissive]
+    demanding = [package for package in packages if not package.is_permissive]
     lines += ["", "Not permissive:"] if demanding else []
-    for one in demanding:
-        lines.append(f"{one.name} {one.version}: {ACCEPTED.get(canonicalize_name(one.name), one.licence or 'unknown')}")
+    for package in demanding:
+        reason = ACCEPTED.get(canonicalize_name(package.name), package.licence or "unknown")
+        lines.append(f"{package.name} {package.version}: {reason}")
     return "\n".join(lines)

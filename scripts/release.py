@@ -43,9 +43,9 @@ def versions(root: Path, bundle: Path) -> Iterator[str]:
 
 def size(_root: Path, bundle: Path) -> Iterator[str]:
     """A bundle has to stay a small download."""
-    found = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 1e6
-    if found > LARGEST_MB:
-        yield f"The bundle has {found:.1f} MB and the limit is {LARGEST_MB} MB: store its weights smaller."
+    megabytes = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 1e6
+    if megabytes > LARGEST_MB:
+        yield f"The bundle has {megabytes:.1f} MB and the limit is {LARGEST_MB} MB: store its weights smaller."
 
 
 def soundness(_root: Path, bundle: Path) -> Iterator[str]:
@@ -125,8 +125,8 @@ def main(root: Path = ROOT, bundle: Path = DEFAULT_BUNDLE) -> int:
 
 
 def _first(pattern: str, text: str) -> str:
-    found = re.search(pattern, text, re.M)
-    return found[1] if found else "nothing"
+    match = re.search(pattern, text, re.M)
+    return match[1] if match else "nothing"
 
 
 def _text(root: Path, name: str) -> str:

@@ -96,9 +96,9 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "| Class | Seconds from file to reading: median, 95 %, longest | Server, MB: at first, highest |",
         "| --- | --- | --- |",
         *(
-            f"| {number} | {times(one)} | {one['resident_mb_before_and_after_each_picture'][0]:.0f}, "
-            f"{max(one['resident_mb_before_and_after_each_picture']):.0f} |"
-            for number, one in enumerate(crowd["classes"], 1)
+            f"| {number} | {times(group)} | {group['resident_mb_before_and_after_each_picture'][0]:.0f}, "
+            f"{max(group['resident_mb_before_and_after_each_picture']):.0f} |"
+            for number, group in enumerate(crowd["classes"], 1)
         ),
         "",
         f"{crowd['readings_that_waited']} of {crowd['readings']} readings waited long enough for that message.",
@@ -129,10 +129,10 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "Servers together, MB: highest |",
         "| --- | --- | --- | --- | --- |",
         *(
-            f"| {count} | {number} | {times(one)} | {replicas['readings_a_second'][count]:g} | "
-            f"{max(one['resident_mb_before_and_after_each_picture']):.0f} |"
+            f"| {count} | {number} | {times(group)} | {replicas['readings_a_second'][count]:g} | "
+            f"{max(group['resident_mb_before_and_after_each_picture']):.0f} |"
             for count, classes in replicas["classes"].items()
-            for number, one in enumerate(classes, 1)
+            for number, group in enumerate(classes, 1)
         ),
         "",
         command("replicas"),
@@ -173,10 +173,10 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         "| Width, pixels | File | Layout shift during the reading | with what follows the choice of the file |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {width} | {file} | {one['during_the_reading']:.2f} "
-            f"| {one['with_what_follows_the_choice_of_the_file']:.2f} |"
+            f"| {width} | {file} | {shift['during_the_reading']:.2f} "
+            f"| {shift['with_what_follows_the_choice_of_the_file']:.2f} |"
             for width, files in page["cumulative_layout_shift_by_width"].items()
-            for file, one in files.items()
+            for file, shift in files.items()
         ),
         "",
         command("page"),

@@ -98,7 +98,7 @@ class Visitor:
             # Streamlit's against strangers' pages, and that of a proxy which leads back to the same replica.
             cookies = [cookie.split(";")[0] for cookie in answer.headers.get_all("Set-Cookie", [])]
         self._cookie = "; ".join(cookies)
-        self._token = next(one.split("=", 1)[1].strip('"') for one in cookies if one.startswith(XSRF_COOKIE))
+        self._token = next(text.split("=", 1)[1].strip('"') for text in cookies if text.startswith(XSRF_COOKIE))
         self._open = ExitStack()
         socket = connect(
             f"ws://{urlsplit(server.url).netloc}/_stcore/stream",
@@ -208,8 +208,8 @@ class Visitor:
 
     def reading(self) -> dict[str, Any]:
         """The reading that the page offers as JSON; raises KeyError where it shows none."""
-        found: dict[str, Any] = json.loads(self.get(JSON_BUTTON))
-        return found
+        reading: dict[str, Any] = json.loads(self.get(JSON_BUTTON))
+        return reading
 
     def get(self, label: str) -> bytes:
         """What a download button gives; raises KeyError where there is none."""

@@ -59,9 +59,9 @@ def tables(results: dict[str, Any]) -> str:
     lines += [f"| Pictures | Nodes of {PROCESSORS} processors | Hours | Machines, US$ | Requests, US$ |"]
     lines += ["| --- | --- | --- | --- | --- |"]
     for pictures, nodes in PLANS:
-        found = plan(pictures, nodes, rate)
+        cost = plan(pictures, nodes, rate)
         lines.append(
-            f"| {pictures:,} | {nodes} | {found['hours']:.1f} | {found['machines']:,.0f} | {found['requests']:,.0f} |"
+            f"| {pictures:,} | {nodes} | {cost['hours']:.1f} | {cost['machines']:,.0f} | {cost['requests']:,.0f} |"
         )
     return "\n".join(
         [*lines, "", "What saturates, in processors that read at the same time:", "", *_limits(results, rate)]
@@ -90,12 +90,12 @@ def plan(pictures: int, nodes: int, rate: float) -> dict[str, float]:
 def _limits(results: dict[str, Any], rate: float) -> list[str]:
     listed = results["growth"][-1]["listed_a_second"]
     per_node = rate * PROCESSORS * results["mean_file_mb"] * 8 / 1000
-    found = {
+    limits = {
         f"a storage that answers {REQUESTS_A_SECOND:,} requests a second below one prefix": REQUESTS_A_SECOND
         / REQUESTS,
         f"the program that lists the files, at {listed:,} a second from a disc": listed,
     }
-    rows = [f"- {what}: {most / rate:,.0f}" for what, most in sorted(found.items(), key=lambda one: one[1])]
+    rows = [f"- {what}: {most / rate:,.0f}" for what, most in sorted(limits.items(), key=lambda limit: limit[1])]
     return [*rows, f"- the network of a node: its {PROCESSORS} processors ask for {per_node:.2f} gigabit a second"]
 
 
@@ -109,8 +109,8 @@ def with_tables(text: str, results: dict[str, Any] | None) -> str:
 def measured() -> dict[str, Any] | None:
     """The content of `results/archive.json`, if it was measured."""
     path = RESULTS / "archive.json"
-    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    return found
+    results: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return results
 
 
 if __name__ == "__main__":

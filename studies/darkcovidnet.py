@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from model.evaluation import linear
 from model.evaluation.metrics import mean_row
 from model.evaluation.render import studies
+from model.reading.radiograph import to_input
 from model.training.dataset import decode_pictures
 from model.training.manifest import find_records
 from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
@@ -114,11 +115,11 @@ def features(pixels: np.ndarray, weights: str, size: int) -> np.ndarray:
         (n, 2048) float32.
     """
     from model.training import network
-    from model.training.batches import squash
 
     model = network.build("resnet50", len(CLASSES), size, weights)
     pooled = model.get_layer(network.FEATURES_LAYER).output
-    values = type(model)(model.input, pooled).predict(squash(pixels, size).astype(np.float32), batch_size=32, verbose=0)
+    images = np.concatenate([to_input(picture.astype(np.float32), size) for picture in pixels])
+    values = type(model)(model.input, pooled).predict(images, batch_size=32, verbose=0)
     return np.asarray(values)
 
 

@@ -6,16 +6,15 @@ application. Every form goes through a file and through the whole reader, as a v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.evaluation.metrics import Rows, mean_row
-from model.evaluation.robustness import longest_side, noise
+from model.evaluation.robustness import FORMS
 from model.evaluation.study import PictureSet, Study, sample
 from model.reading.bundle import Bundle
 from model.reading.decision import log_odds
@@ -25,25 +24,10 @@ from model.reading.reader import Reader, Reading
 # Radiographs per source at most: about 280 together, whose shares are known to 6 percentage points.
 SAMPLE = 60
 CHANGED, LARGEST, SHIFT = "decisions changed", "largest class changed", "log-odds shift"
-Pixels = NDArray[np.float32]
 
 
-def _png(grey: Pixels) -> bytes:
+def _png(grey: np.ndarray) -> bytes:
     return bytes(cv2.imencode(".png", np.rint(np.clip(grey, 0, 255)).astype(np.uint8))[1])
-
-
-def _jpeg(grey: Pixels) -> bytes:
-    small = np.rint(np.clip(longest_side(256)(grey), 0, 255)).astype(np.uint8)
-    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 20])[1])
-
-
-# Name -> the file that a radiograph of (H, W) grey, 0 to 255, becomes.
-FORMS: dict[str, Callable[[Pixels], bytes]] = {
-    "JPEG of quality 20 at 256 px": _jpeg,
-    "128 px": lambda grey: _png(longest_side(128)(grey)),
-    "light blur": lambda grey: _png(np.asarray(cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 256), np.float32)),
-    "grain of 8 grey levels": lambda grey: _png(noise(8)(grey)),
-}
 
 
 def measure(study: Study, others: Sequence[Bundle] = ()) -> dict[str, Any]:
@@ -101,8 +85,8 @@ def _compare(study: Study, reader: Reader, chosen: PictureSet) -> dict[tuple[str
     values: dict[tuple[str, str], list[float]] = {}
     for grey in tqdm(study.pixels(chosen), f"forms of {chosen.source}", leave=False, disable=None):
         original = reader.read(decode(_png(grey)), examine=False)
-        for form, write in FORMS.items():
-            other = reader.read(decode(write(grey)), examine=False)
+        for form, change in FORMS.items():
+            other = reader.read(decode(_png(change(grey))), examine=False)
             values.setdefault((form, CHANGED), []).append(float(other.decision != original.decision))
             values.setdefault((form, LARGEST), []).append(float(_largest(other) != _largest(original)))
             positive = reader.bundle.card.positive

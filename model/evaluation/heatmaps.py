@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from model.evaluation import masks as lung_masks
 from model.evaluation.metrics import Rows, mean_row
+from model.evaluation.shortcuts import masks_of
 from model.evaluation.study import PictureSet, Study, sample
 from model.reading.framing import place
 from model.reading.heatmap import evidence
@@ -44,7 +44,7 @@ def _inside_lungs(study: Study) -> Rows:
     blob = centre_blob(size, size)
     rows: Rows = []
     for chosen in study.sets("external", "test"):
-        known = lung_masks.masks_of(study, chosen, size)
+        known = masks_of(study, chosen, size)
         if not known:
             continue
         framing, positive = study.bundle.card.framing, study.positive

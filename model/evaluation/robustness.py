@@ -31,7 +31,9 @@ class Disturbance:
     apply: Change
 
 
-def _jpeg(quality: int) -> Change:
+def jpeg(quality: int) -> Change:
+    """Compress a picture as JPEG and decode it again."""
+
     def apply(grey: np.ndarray) -> np.ndarray:
         coded = cv2.imencode(".jpg", np.rint(grey).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), dtype=np.float32)
@@ -74,9 +76,12 @@ def _rotate(degrees: float) -> Change:
 
 def noise(spread: float) -> Change:
     """Add normal noise: the same for the same size, so that a second run gives the same figures."""
-    return lambda grey: np.clip(
-        grey + np.random.default_rng(0).normal(0, spread, grey.shape).astype(np.float32), 0, 255
-    )
+
+    def apply(grey: np.ndarray) -> np.ndarray:
+        grain = np.random.default_rng(0).standard_normal(grey.shape, dtype=np.float32)
+        return np.clip(grey + np.float32(spread) * grain, 0, 255)
+
+    return apply
 
 
 def _text(grey: np.ndarray) -> np.ndarray:
@@ -105,7 +110,7 @@ def _letterbox(across: float, down: float) -> Change:
 
 
 DISTURBANCES = (
-    *(Disturbance("JPEG", f"quality {q}", _jpeg(q)) for q in (95, 80, 60, 40, 20, 10)),
+    *(Disturbance("JPEG", f"quality {q}", jpeg(q)) for q in (95, 80, 60, 40, 20, 10)),
     *(Disturbance("longest side", f"{p} px", longest_side(p)) for p in (1024, 512, 256, 192, 128)),
     *(Disturbance("brightness", f"{b:+d} of 255", _brighter(b)) for b in (-80, -40, 40, 80)),
     *(Disturbance("gamma", f"{g}", _gamma(g)) for g in (0.5, 0.7, 1.5, 2.0)),
@@ -119,6 +124,13 @@ DISTURBANCES = (
     Disturbance("letterboxed", "bars at the sides, a third wider", _letterbox(4 / 3, 1.0)),
     Disturbance("letterboxed", "bars above and below, a third higher", _letterbox(1.0, 4 / 3)),
 )
+# Forms in which one and the same radiograph reaches a reader.
+FORMS: dict[str, Change] = {
+    "JPEG of quality 20 at 256 px": lambda grey: jpeg(20)(longest_side(256)(grey)),
+    "128 px": longest_side(128),
+    "light blur": lambda grey: np.asarray(cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 256)),
+    "grain of 8 grey levels": noise(8),
+}
 UNTOUCHED = Disturbance("untouched", "as it came", lambda grey: grey)
 SAMPLE = 120
 

@@ -109,19 +109,6 @@ def _earlier(path: Path, measured: study.Study, *, quick: bool) -> dict[str, Any
     return evidence
 
 
-def write_elsewhere(bundle: Path, evidence: Path) -> None:
-    """Put what was measured in other hospitals into the card of the bundle, for the page that reads with it.
-
-    Args:
-        bundle: folder of the bundle.
-        evidence: the JSON of a run on it.
-    """
-    path = bundle / "card.json"
-    card = json.loads(path.read_text(encoding="utf-8"))
-    card["elsewhere"] = json.loads(evidence.read_text(encoding="utf-8"))["elsewhere"]["rows"]
-    path.write_text(json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def publish(out: Path, card: Card) -> None:
     """Write the figures and documents anew from the JSON files in `out`, for instance when a study was added."""
     folder = out / "docs" / "evidence"

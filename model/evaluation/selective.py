@@ -13,7 +13,7 @@ import numpy as np
 from model.evaluation.metrics import Rows, row
 from model.evaluation.study import PictureSet, Study
 from model.training import calibration
-from model.training.batches import make_weights
+from model.training.targets import make_weights
 
 # An error is a confident one where the odds are this many times those at the decision boundary.
 CONFIDENT_ODDS = 10
@@ -50,7 +50,7 @@ def _whole(study: Study, internal: list[tuple[PictureSet, np.ndarray, np.ndarray
     if not internal:
         return []
     indices = np.concatenate([chosen.indices for chosen, _, _ in internal])
-    weights = make_weights(study.data, indices, "source").astype(float)
+    weights = make_weights(study.data, indices).astype(float)
     where = {
         "set": "internal test, balanced by class and source",
         "source": "internal",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
-from model.evaluation import masks
 from model.evaluation.metrics import Rows, auc_of, row
-from model.evaluation.study import PictureSet, Study
+from model.evaluation.study import EvidenceError, PictureSet, Study
+from model.reading.radiograph import to_input
 from model.training import calibration
 
 REAL = "the whole picture"
@@ -19,6 +23,14 @@ FOUND_ERASED = "found lungs erased"
 FOUND_ALONE = "found lungs alone"
 OWN_ERASED = "own lungs erased"
 OWN_ALONE = "own lungs alone"
+MASKS = "lung_masks.csv"
+# A pixel belongs to the average lungs if it is lung in this share of the masks: few, so that erasing the average leaves
+# little lung in any picture.
+COMMON = 0.25
+# Share of the side by which a mask grows before the lungs are erased, so that their outline goes too.
+GROWN = 0.04
+# The frame that is left when the middle is covered, as a share of the side.
+FRAME = 0.12
 
 
 def measure(study: Study) -> dict[str, Any]:
@@ -31,34 +43,34 @@ def measure(study: Study) -> dict[str, Any]:
         "figures", each with its "control", and what the masks cover.
     """
     size = study.bundle.card.size
-    average = masks.average_lungs(study, size)
+    average = average_lungs(study, size)
     figures: Rows = []
     for chosen in study.with_both("external", "test"):
         pixels = study.pixels(chosen)
         boxes = study.boxes(pixels)
         figures += auc_rows(study, chosen, REAL, study.scores(study.read(chosen).logits))
-        regions = {BORDERS: np.broadcast_to(masks.middle(size), (len(pixels), size, size))}
+        regions = {BORDERS: np.broadcast_to(middle(size), (len(pixels), size, size))}
         if average is not None:
             regions[ERASED] = study.frame_masks([average] * len(pixels), boxes)
             regions[ALONE] = ~regions[ERASED]
-        segmented = masks.segmented_masks(study, pixels)
+        segmented = segmented_masks(study, pixels)
         if segmented is not None:
-            regions[FOUND_ERASED] = study.frame_masks([masks.grow(mask) for mask in segmented], boxes)
+            regions[FOUND_ERASED] = study.frame_masks([grow(mask) for mask in segmented], boxes)
             regions[FOUND_ALONE] = ~study.frame_masks(segmented, boxes)
         pictures = study.frame(pixels, boxes)
         for name, region in regions.items():
-            logits = study.passes.logits(masks.cover(pictures, region), f"{chosen.source}: {name}")
+            logits = study.passes.logits(cover(pictures, region), f"{chosen.source}: {name}")
             figures += auc_rows(study, chosen, name, study.scores(logits))
     masked: dict[str, int] = {}
     for chosen in study.sets("external", "test"):
-        known = masks.masks_of(study, chosen, size)
+        known = masks_of(study, chosen, size)
         if known:
             masked[chosen.source] = len(known)
             figures += _masked_lungs(study, chosen.part(np.array(sorted(known))), [known[i] for i in sorted(known)])
     return {
         "figures": figures,
         "average_lungs_share": None if average is None else round(float(average.mean()), 4),
-        "frame": masks.FRAME,
+        "frame": FRAME,
         "masked": masked,
     }
 
@@ -94,11 +106,11 @@ def _masked_lungs(study: Study, part: PictureSet, lungs: list[np.ndarray]) -> Ro
     pixels = study.pixels(part)
     boxes = study.boxes(pixels)
     pictures = study.frame(pixels, boxes)
-    erased = study.frame_masks([masks.grow(mask) for mask in lungs], boxes)
+    erased = study.frame_masks([grow(mask) for mask in lungs], boxes)
     variants = {
         REAL: pictures,
-        OWN_ERASED: masks.cover(pictures, erased),
-        OWN_ALONE: masks.cover(pictures, ~study.frame_masks(lungs, boxes)),
+        OWN_ERASED: cover(pictures, erased),
+        OWN_ALONE: cover(pictures, ~study.frame_masks(lungs, boxes)),
     }
     rows: Rows = []
     for control, varied in variants.items():
@@ -116,3 +128,82 @@ def _masked_lungs(study: Study, part: PictureSet, lungs: list[np.ndarray]) -> Ro
             )
             rows += [figure | {"control": control} for figure in figures]
     return rows
+
+
+def masks_of(study: Study, chosen: PictureSet, size: int) -> dict[int, np.ndarray]:
+    """The lung masks of a set's pictures.
+
+    Args:
+        study: its folder holds `lung_masks.csv`, or there are no masks.
+        chosen: the pictures; a mask is theirs if its picture has the same file name.
+        size: pixels a side.
+
+    Returns:
+        Position in the set -> (size, size) bool.
+    """
+    known = {Path(row["image"]).stem: study.folder / row["mask"] for row in _rows(study.folder)}
+    names = [study.data.records[i].path.stem for i in chosen.indices]
+    return {i: _read(known[name], size) for i, name in enumerate(names) if name in known}
+
+
+def segmented_masks(study: Study, pixels: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """The lungs that the bundle's lung network finds: n masks of (S, S) bool, or None without such a network."""
+    segmenter = study.bundle.segmenter
+    if segmenter is None:
+        return None
+    return [segmenter.find_in(to_input(grey, segmenter.size)).mask > 0.5 for grey in pixels]
+
+
+def average_lungs(study: Study, size: int) -> np.ndarray | None:
+    """Where lungs usually are in a squashed frontal radiograph: (size, size) bool, or None without masks."""
+    rows = _rows(study.folder)[:: 10 if study.quick else 1]
+    if not rows:
+        return None
+    share = np.mean([_read(study.folder / row["mask"], size) for row in rows], axis=0)
+    return np.asarray(share >= COMMON)
+
+
+def cover(pictures: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """Fill a region of each picture with the mean grey of what is left of it.
+
+    Args:
+        pictures: (n, S, S, 1) float32.
+        regions: (n, S, S) or (S, S) bool, what is covered.
+
+    Returns:
+        (n, S, S, 1) float32.
+    """
+    covered = np.broadcast_to(regions, pictures.shape[:3])[..., None]
+    left = np.maximum((~covered).sum(axis=(1, 2, 3), keepdims=True), 1)
+    grey = np.where(covered, 0, pictures).sum(axis=(1, 2, 3), keepdims=True) / left
+    return np.where(covered, grey, pictures).astype(np.float32)
+
+
+def grow(mask: np.ndarray) -> np.ndarray:
+    """A (S, S) bool mask, larger by `GROWN` of the side all around."""
+    reach = 2 * max(1, round(GROWN * len(mask))) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
+
+
+def middle(size: int) -> np.ndarray:
+    """All but a frame along the borders, where side markers, names and collimator edges are: (size, size) bool."""
+    edge = round(FRAME * size)
+    inside = np.zeros((size, size), bool)
+    inside[edge : size - edge, edge : size - edge] = True
+    return inside
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    path = folder / MASKS
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def _read(path: Path, size: int) -> np.ndarray:
+    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise EvidenceError(f"The lung mask {path.name}, which {MASKS} names, can't be read.")
+    return np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA) > 127)

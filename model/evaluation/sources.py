@@ -11,7 +11,7 @@ from model.evaluation.study import PictureSet, Study
 from model.reading.prevalence import Share, predictive_values
 from model.training import calibration
 from model.training import card as bundle_card
-from model.training.labels import healthy_class
+from model.training.targets import healthy_class
 
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 
@@ -44,8 +44,9 @@ def elsewhere(study: Study) -> dict[str, Any]:
         study: the bundle and its pictures.
 
     Returns:
-        "rows", one a source that training never saw, as `training.card.elsewhere` makes them; and "figures": the share
-        of healthy chests called ill in any way and called each class, of every source.
+        "rows", one a source that training never saw, with its "sensitivity" and "called_ill" where it has such
+        radiographs; and "figures": the share of healthy chests called ill in any way and called each class, of every
+        source.
     """
     figures: Rows = []
     sensitivity: Rows = []
@@ -54,7 +55,13 @@ def elsewhere(study: Study) -> dict[str, Any]:
         figures += _healthy(study, chosen, scores)
         points = _operating_points(study, chosen, scores)
         sensitivity += [figure for figure in points if figure["point"] == study.bundle.card.default_point]
-    return {"rows": bundle_card.elsewhere(sensitivity + figures), "figures": figures}
+    rows: dict[str, dict[str, Any]] = {}
+    for figure in sensitivity + figures:
+        if figure["role"] != "internal" and figure["metric"] in ("sensitivity", "called ill"):
+            row = rows.setdefault(figure["source"], {name: figure[name] for name in ("source", "set", "role")})
+            row[figure["metric"].replace(" ", "_")] = {name: figure[name] for name in ("value", "low", "high", "n")}
+    ordered = sorted(rows.values(), key=lambda row: (row["role"] != "choice", row["source"]))
+    return {"rows": ordered, "figures": figures}
 
 
 def _healthy(study: Study, chosen: PictureSet, scores: np.ndarray) -> Rows:

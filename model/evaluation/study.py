@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import ReaderError
-from model.evaluation.passes import Outputs, Passes
 from model.reading import bundle as bundles
 from model.reading.card import Card
 from model.reading.framing import Box, frame, lungs_box
 from model.reading.radiograph import Radiograph, decode
 from model.training import calibration, dataset
 from model.training.manifest import describe_set
+
+if TYPE_CHECKING:
+    from model.evaluation.loading import Outputs, Passes
 
 # Radiographs a set of a quick run, which tries the machinery and measures nothing.
 QUICK = 60

@@ -5,8 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model.errors import BundleError
-from model.reading import bundle
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import to_input
 
@@ -18,23 +16,17 @@ DILATION = 0.05
 FADE = 0.02
 
 
-def find_lungs(pictures: np.ndarray, segmenter: Segmenter | None = None) -> np.ndarray:
+def find_lungs(pictures: np.ndarray, segmenter: Segmenter) -> np.ndarray:
     """Segment the lungs.
 
     Args:
         pictures: (N, S, S) uint8.
-        segmenter: finds them; by default that of the bundle that ships.
+        segmenter: finds them.
 
     Returns:
         (N, SIDE, SIDE) uint8, from 0 (outside) to 255 (the dilated lungs). All 255 where no lungs were found, so that
         nothing is changed.
-
-    Raises:
-        BundleError: the bundle can't be used, or has no lung network.
     """
-    segmenter = segmenter or bundle.load().segmenter
-    if segmenter is None:
-        raise BundleError("The bundle that ships has no lung network: add one with `python train.py add-auxiliary`.")
     reach = 2 * round(DILATION * SIDE) + 1
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     masks = np.full((len(pictures), SIDE, SIDE), 255, np.uint8)
@@ -47,7 +39,7 @@ def find_lungs(pictures: np.ndarray, segmenter: Segmenter | None = None) -> np.n
     return masks
 
 
-def change(picture: np.ndarray, lungs: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def replace(picture: np.ndarray, lungs: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Replace the background of a radiograph.
 
     By one of three at random: the background of another radiograph, matched in mean and contrast; a blurred copy; or

@@ -1,4 +1,4 @@
-"""How fast this machine trains: the whole training against the bare step, and the step against the device's peak."""
+"""How fast this machine trains: the step with its input pipeline, and the bare step."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ import tensorflow as tf
 
 from model.machine import describe
 from model.reading.framing import Box
-from model.training import distributed, flops, network
-from model.training.background import SIDE
-from model.training.batches import Batches
-from model.training.config import FORMS, Settings, TrainingError
-from model.training.crops import FINDINGS, WIDE, Crops
+from model.training import distributed, network
+from model.training.config import Settings, TrainingError
 from model.training.dataset import Dataset
-from model.training.fit import compile_model, load_segmenter, make_stream, prepare
-from model.training.views import Views
+from model.training.fit import compile_model, load_segmenter, prepare
+from model.training.targets import FINDINGS
+from model.training.views import Crops, Views, cut
 
 # Steps before the measurement: the first one traces the graph, the second may still fill caches.
 WARM_UP = 2
@@ -66,7 +64,6 @@ def run(
     device = distributed.choose_precision()
     print(device, flush=True)
     policy = keras.mixed_precision.global_policy()
-    peak = flops.measure_peak(policy.compute_dtype)
     classes = CLASSES if data is None else len(data.classes)
     segmenter = None if data is None else load_segmenter(settings)
     rows = []
@@ -74,19 +71,14 @@ def run(
         detail = min(settings.detail, size)
         variant = replace(settings, image_size=size, start_epochs=0, first_stage=stage, detail=detail)
         wanted = settings.batch_size * (WARM_UP + AHEAD + steps)
-        stream = (
-            draw(variant, wanted)
-            if data is None
-            else make_stream(sample(data, wanted, variant.seed), variant, segmenter)
-        )
-        rows.append(measure(stream, classes, variant, steps, peak, profile))
+        crops = draw(variant, wanted) if data is None else cut(sample(data, wanted, variant.seed), segmenter, variant)
+        rows.append(measure(Views(crops, variant), classes, steps, profile))
         print(_line(rows[-1]), flush=True)
     result = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": describe(),
         "device": device,
         "precision": policy.name,
-        "gflops_peak_matmul": round(peak / 1e9, 1),
         "data": "random images" if data is None else f"{len(data.records)} images",
         "settings": asdict(settings),
         "rows": rows,
@@ -98,32 +90,28 @@ def run(
 
 
 def measure(
-    stream: Batches | Views,
+    views: Views,
     classes: int,
-    settings: Settings,
     steps: int,
-    peak: float,
     profile: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the compiled step, fed by the input pipeline and fed with one batch that is there already.
 
     Args:
-        stream: of the training batches.
+        views: the training batches, with the settings of the training; its weights are not loaded, since they do not
+            change the speed.
         classes: their number.
-        settings: of the training; its weights are not loaded, since they do not change the speed.
         steps: steps that are measured of each kind.
-        peak: FLOP/s of the device.
         profile: a folder for a profile of some further steps.
 
     Returns:
         One row of the table.
     """
-    size = settings.image_size
-    model = prepare(network.build(settings.arch, classes, None, None, settings.harmonise), settings)
-    network.freeze_below(model, settings.first_stage, settings.norms)
-    operations = flops.count(model, size)
-    compile_model(model, settings, len(stream))
-    batches = iter(stream.stream(0))
+    settings, size = views.settings, views.settings.image_size
+    model = prepare(network.build(settings.arch, classes, None), settings)
+    network.freeze_below(model, settings.first_stage)
+    compile_model(model, settings, len(views))
+    batches = iter(views.stream(0))
     for _ in range(WARM_UP):
         ready = next(batches)
         model.train_on_batch(*ready)
@@ -138,7 +126,6 @@ def measure(
     if profile is not None:
         _profile(model, batches, profile)
     rate, bare_rate = (settings.batch_size * steps / sum(seconds) for seconds in (fed, bare))
-    reached = sum(operations.values()) * bare_rate
     return {
         "image_size": size,
         "first_stage": settings.first_stage,
@@ -153,9 +140,6 @@ def measure(
         "images_a_second_data_alone": round(settings.batch_size / data_alone, 2),
         "share_waiting_for_data": round(sum(waits) / sum(fed), 4),
         "step_ms": _spread(bare),
-        "gflop_an_image": {name: float(f"{number / 1e9:.4g}") for name, number in operations.items()},
-        "gflops_reached": round(reached / 1e9, 1),
-        "share_of_peak": round(reached / peak, 3),
     }
 
 
@@ -174,19 +158,15 @@ def _time_steps(model: keras.Model, batches: Iterator[Any], steps: int) -> tuple
     return waits, totals, time.process_time() - cpu
 
 
-def draw(settings: Settings, wanted: int) -> Batches | Views:
-    """Batches of random images as large as decoded ones, at most 256 of them: the speed is the same."""
+def draw(settings: Settings, wanted: int) -> Crops:
+    """Random images as large as the crops of decoded ones, at most 256 of them: the speed is the same."""
     rng = np.random.default_rng(settings.seed)
-    number = min(wanted, 256)
+    number, side = min(wanted, 256), settings.cropped_size
+    pictures = rng.integers(0, 256, (number, side, side), np.uint8)
+    boxes = (None if settings.framing.margin is None else Box(0.2, 0.2, 0.8, 0.8),) * number
     targets = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, number)]
-    if settings.strength == FORMS:
-        pictures = rng.integers(0, 256, (number, WIDE, WIDE), np.uint8)
-        boxes = (None if settings.framing.margin is None else Box(0.2, 0.2, 0.8, 0.8),) * number
-        unknown = np.full((number, len(FINDINGS)), -1, np.float32)
-        return Views(Crops(pictures, boxes, targets, unknown, np.full(number, 1 / number)), settings)
-    pictures = rng.integers(0, 256, (number, settings.decoded_size, settings.decoded_size), np.uint8)
-    lungs = np.full((number, SIDE, SIDE), 255, np.uint8) if settings.augmentation.background else None
-    return Batches(pictures, targets, np.ones(number, np.float32), settings, np.ones(targets.shape, bool), lungs)
+    unknown = np.full((number, len(FINDINGS)), -1, np.float32)
+    return Crops(pictures, boxes, targets, unknown, np.full(number, 1 / number))
 
 
 def sample(data: Dataset, wanted: int, seed: int) -> Dataset:
@@ -225,6 +205,5 @@ def _line(row: dict[str, Any]) -> str:
     return (
         f"{row['image_size']} px from stage {row['first_stage']}: {row['images_a_second']:.1f} images/s, "
         f"{row['share_of_bare_step']:.3f} of the bare step, waiting for data {row['share_waiting_for_data']:.1%}; "
-        f"the data alone {row['images_a_second_data_alone']:.0f} images/s; "
-        f"{row['gflops_reached']:.0f} GFLOP/s, {row['share_of_peak']:.0%} of the peak"
+        f"the data alone {row['images_a_second_data_alone']:.0f} images/s"
     )

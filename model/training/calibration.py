@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logit, softmax
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from model.reading.card import Estimate
 
 RESAMPLES = 1000
 # What full-integer quantisation may cost: AUC at most, and the mean rank correlation of the heatmaps at least.
@@ -17,21 +18,6 @@ AUC_LOST, RANK_KEPT = 0.002, 0.98
 # false alarms more than the balanced one: scores are lower there than on validation (docs/choosing.md).
 DEFAULT_POINT = "sensitivity_90"
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured figure with its 95 % interval and the number of pictures behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    positives: int
-
-    def as_json(self) -> dict[str, float | int]:
-        """The fields, rounded to 4 digits."""
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
 
 
 def auc(truth: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:

@@ -17,9 +17,9 @@ from model.training import calibration
 from model.training.callbacks import read_history
 from model.training.config import Settings
 from model.training.dataset import Dataset
-from model.training.labels import healthy_class
 from model.training.manifest import CHOICE_SOURCES, Record, describe_set
 from model.training.network import WHOLE_SUFFIX
+from model.training.targets import healthy_class
 
 INTENDED_USE = (
     "For research and education, not a medical device. Adults' frontal chest radiographs, read beside other evidence "
@@ -36,7 +36,7 @@ LIMITS = (
 # Pixels of the input that a cell of the last feature maps covers in a ResNet.
 STRIDE = 32
 # Settings that are paths of files.
-PATHS = ("weights", "teacher", "lungs")
+PATHS = ("weights", "lungs")
 STARTING_WEIGHTS = {
     "resnet50_ct.weights.h5": {
         "name": "resnet50_ct",
@@ -227,21 +227,3 @@ def called_ill(
     what = f"{healthy} called {' or '.join(name for name in classes if name != healthy)}"
     key = f"{where['source']}.called_ill"
     return [{"id": key, **where, "metric": "called ill", "what": what} | value.as_json()]
-
-
-def elsewhere(figures: list[dict]) -> list[dict]:
-    """What a score is worth in other hospitals: sensitivity, and healthy chests called ill, of each.
-
-    Args:
-        figures: rows as `measure` returns them.
-
-    Returns:
-        A row for each source that training never saw: "source", "set", "role", and "sensitivity" and "called_ill" with
-        "value", "low", "high" and "n", each where the source has such radiographs.
-    """
-    rows: dict[str, dict] = {}
-    for figure in figures:
-        if figure["role"] in ("choice", "external") and figure["metric"] in ("sensitivity", "called ill"):
-            row = rows.setdefault(figure["source"], {name: figure[name] for name in ("source", "set", "role")})
-            row[figure["metric"].replace(" ", "_")] = {name: figure[name] for name in ("value", "low", "high", "n")}
-    return sorted(rows.values(), key=lambda row: (row["role"] != "choice", row["source"]))

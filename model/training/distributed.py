@@ -97,17 +97,12 @@ class Devices:
         """The scope in which the network and its optimiser have to be created."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
-    def check(self, batch_size: int, norms: bool) -> None:
-        """Refuse settings whose result would differ from that of one device.
+    def check(self, batch_size: int) -> None:
+        """Refuse a batch that can't be cut into equal parts.
 
         Raises:
             DeviceError: see the message.
         """
-        if norms and self.count > 1:
-            raise DeviceError(
-                "--norms and several devices do not go together: each would normalise by its part of a batch alone. "
-                "Leave one out."
-            )
         if batch_size % self.count:
             raise DeviceError(
                 f"A batch of {batch_size} images can't be shared equally among {self.count} devices: give a "

@@ -20,10 +20,9 @@ from model.reading.lungs import Segmenter
 from model.reading.radiograph import decode
 from model.training import calibration, config, dataset, network
 from model.training import card as bundle_card
-from model.training.batches import make_weights
 from model.training.dataset import Dataset
-from model.training.gradcam import gradcam
-from model.training.quantize import choose, int8
+from model.training.quantize import choose, convert
+from model.training.targets import make_weights
 
 # Validation images whose Grad-CAM by gradients is compared with the class maps.
 GRADCAM_IMAGES = 128
@@ -103,7 +102,6 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path, lungs
             logits[split] = run_bundle(reader, read_pictures(data, data.indices(split), framing, segmenter))
         _calibrate(card, data, logits["validation"])
         card["figures"] = bundle_card.measure(card, data, logits)
-        card["elsewhere"] = bundle_card.elsewhere(card["figures"])
         seal(card, staged)
         shipped.load(staged)
         swap(staged, out)
@@ -134,7 +132,7 @@ def read_pictures(
     if not len(indices):
         return np.zeros((0, framing.size, framing.size, 1), np.float32)
     files = (decode(data.records[i].path.read_bytes()) for i in indices)
-    return np.concatenate([shipped.look(one, framing, segmenter, find_lungs=False).image for one in files])
+    return np.concatenate([shipped.look(file, framing, segmenter, find_lungs=False).image for file in files])
 
 
 def _framing(card: dict) -> Framing:
@@ -176,7 +174,7 @@ def _choose_scheme(
 
     def read_calibration_images() -> np.ndarray:
         train = data.indices("train") if len(data.indices("train")) else data.indices("validation")
-        drawn = np.random.default_rng(0).permutation(train)[: int8.CALIBRATION_IMAGES]
+        drawn = np.random.default_rng(0).permutation(train)[: convert.CALIBRATION_IMAGES]
         return read_pictures(data, drawn, _framing(card), segmenter)
 
     labels, weights = _labels_and_weights(data)
@@ -191,7 +189,7 @@ def _choose_scheme(
 def _labels_and_weights(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Labels and weights of the validation images for calibration."""
     chosen = data.indices("validation")
-    return data.labels(chosen), make_weights(data, chosen, "source").astype(float)
+    return data.labels(chosen), make_weights(data, chosen).astype(float)
 
 
 def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarray) -> dict[str, float | int | str]:
@@ -200,7 +198,7 @@ def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarr
     largest, ranks = 0.0, []
     for start in range(0, len(sample), 16):
         pictures = sample[start : start + 16]
-        reference = gradcam(model, pictures, relu=False)
+        reference = network.gradcam(model, pictures, relu=False)
         maps = exact.predict(pictures, verbose=0)["maps"]
         extent = np.ptp(reference, axis=(1, 2), keepdims=True)
         largest = max(largest, float((np.abs(reference - maps) / np.maximum(extent, 1e-12)).max()))

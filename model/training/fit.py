@@ -1,66 +1,46 @@
-"""Two-stage fine-tuning: first the head on cached features, then the network; a run can be resumed."""
+"""Fine-tuning: first the head on cached features, then the network on degraded views; a run can be resumed."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from model.reading import bundle as bundles
 from model.reading.framing import frame
 from model.reading.lungs import Segmenter
 from model.training import network
 from model.training.all_reduce import AllReduceAdamW
-from model.training.background import find_lungs
-from model.training.batches import Batches, make_soft_targets, make_targets, make_weights, source_classes, squash
 from model.training.callbacks import CHECKPOINT, WEIGHTS, RunCallback, read_history
-from model.training.config import FORMS, Settings, TrainingError
-from model.training.crops import FINDINGS, cut, find_boxes
+from model.training.config import Settings, TrainingError
 from model.training.dataset import Dataset
 from model.training.distributed import SINGLE_DEVICE, Devices
 from model.training.losses import PackedLoss, accuracy
-from model.training.views import Views, pack
+from model.training.targets import FINDINGS, make_weights
+from model.training.views import Views, cut, find_boxes, pack
+
+# Pictures whose features the head is fitted on first, at most.
+HEAD_PICTURES = 2048
 
 
-def fit_head(model: keras.Model, data: Dataset, train: np.ndarray, settings: Settings) -> float:
+def fit_head(model: keras.Model, views: Views, settings: Settings) -> None:
     """First stage: fit the Dense head alone, on features that are computed once.
 
     Args:
         model: as `network.build` returns it; its head is changed in place.
-        data: the images.
-        train: positions of the training records.
+        views: what the training draws from.
         settings: of the run.
-
-    Returns:
-        The last training loss.
     """
-    size = settings.size_in(0)
+    images, targets = views.plain(HEAD_PICTURES)
     backbone = keras.Model(model.input, model.get_layer(network.FEATURES_LAYER).output)
-    batches = [train[i : i + 64] for i in range(0, len(train), 64)]
-    run = tf.function(backbone, reduce_retracing=True)
-    features = np.concatenate(
-        [
-            run(squash(data.pictures[b], size).astype(np.float32)).numpy()
-            for b in tqdm(batches, "features", disable=None)
-        ]
-    )
-    head = model.get_layer(network.LOGITS_LAYER)
-    probe = keras.Sequential([keras.Input(features.shape[1:]), head])
+    features = backbone.predict(images, batch_size=64, verbose=0)
+    probe = keras.Sequential([keras.Input(features.shape[1:]), model.get_layer(network.LOGITS_LAYER)])
     probe.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.01), keras.losses.CategoricalCrossentropy(True))
-    history = probe.fit(
-        features,
-        make_targets(data, train, settings),
-        sample_weight=make_weights(data, train, settings.balance),
-        epochs=settings.head_epochs,
-        batch_size=128,
-        verbose=0,
-    )
-    return float(history.history["loss"][-1])
+    history = probe.fit(features, targets, epochs=settings.head_epochs, batch_size=128, verbose=0).history
+    print(f"first stage: the head alone, training loss {history['loss'][-1]:.4f}", flush=True)
 
 
 def fit(
@@ -93,41 +73,40 @@ def fit(
         TrainingError: the loss is not finite any more, or there is nothing to resume.
         DeviceError: the devices can't share the batches equally, or another process of the training has ended.
     """
-    devices.check(settings.batch_size, settings.norms)
+    devices.check(settings.batch_size)
     run.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(settings.seed)
-    train, validation = data.indices("train"), data.indices("validation")
+    validation = data.indices("validation")
     checkpoint = run / CHECKPOINT
     history = read_history(run) if resume else []
     segmenter = load_segmenter(settings)
-    batches = make_stream(data, settings, segmenter)
+    views = Views(cut(data, segmenter, settings), settings)
     if resume and checkpoint.exists():
         with devices.scope():
             model = keras.saving.load_model(checkpoint)
-            recompile(model, settings, len(batches), devices)
+            recompile(model, settings, len(views), devices)
         # The checkpoint is written before the history, so a kill between the two leaves one row too few.
-        history = history[: int(model.optimizer.iterations.numpy()) // len(batches)]
+        history = history[: int(model.optimizer.iterations.numpy()) // len(views)]
     else:
         if resume:
             raise TrainingError(f"There is no checkpoint in {run} to resume: start without --resume.")
-        start = (settings.arch, len(data.classes), None)
-        model = network.build(*start, settings.weights, settings.harmonise)
-        if settings.strength != FORMS:
-            # Degraded views change the features so much that a head for clean ones is no better start than none.
-            loss = fit_head(model, data, train, settings)
-            print(f"first stage: the head alone, training loss {loss:.4f}", flush=True)
+        model = network.build(settings.arch, len(data.classes), None, settings.weights)
+        if settings.head_epochs and not network.is_whole(settings.weights):
+            fit_head(model, views, settings)
         model = prepare(model, settings)
-        model = devices.replicate(model, lambda: prepare(network.build(*start, None, settings.harmonise), settings))
-        network.freeze_below(model, settings.first_stage, settings.norms)
-        compile_model(model, settings, len(batches), devices)
+        model = devices.replicate(
+            model, lambda: prepare(network.build(settings.arch, len(data.classes), None), settings)
+        )
+        network.freeze_below(model, settings.first_stage)
+        compile_model(model, settings, len(views), devices)
     validation_data = read_validation(data, validation, segmenter, settings)
-    callbacks: list[keras.callbacks.Callback] = [RunCallback(run, settings, len(batches), history, devices)]
+    callbacks: list[keras.callbacks.Callback] = [RunCallback(run, settings, len(views), history, devices)]
     if tensorboard and devices.chief:
         callbacks.append(keras.callbacks.TensorBoard(run / "tensorboard"))
     with devices.explain_connection_errors():
         model.fit(
-            devices.shard(batches.stream(len(history))),
-            steps_per_epoch=len(batches),
+            devices.shard(views.stream(len(history))),
+            steps_per_epoch=len(views),
             validation_data=validation_data,
             validation_batch_size=devices.validation_batch(len(validation)),
             epochs=settings.epochs,
@@ -143,32 +122,15 @@ def load_segmenter(settings: Settings) -> Segmenter | None:
     return bundles.load(settings.lungs or None).segmenter if settings.framing.margin is not None else None
 
 
-def make_stream(data: Dataset, settings: Settings, segmenter: Segmenter | None) -> Batches | Views:
-    """The training batches, as the strength of the augmentation asks for them.
-
-    Args:
-        data: the images.
-        settings: of the run.
-        segmenter: see `load_segmenter`.
-    """
-    if settings.strength == FORMS:
-        masked = settings.background > 0
-        return Views(cut(data, segmenter, settings.framing.margin, settings.source_power, masked=masked), settings)
-    return make_batches(data, settings)
-
-
 def prepare(model: keras.Model, settings: Settings) -> keras.Model:
-    """The form in which a network is trained: without BatchNorms or with the findings' head, as the settings say.
+    """The form in which a network is trained: without BatchNorms, and with the findings' head if it has a weight.
 
     Args:
         model: as `network.build` returns it.
         settings: of the run.
     """
-    if settings.folded:
-        model = network.fold_norms(model)
-    if settings.strength == FORMS and settings.findings:
-        model = network.with_findings(model, len(FINDINGS))
-    return model
+    model = network.fold_norms(model)
+    return network.with_findings(model, len(FINDINGS)) if settings.findings else model
 
 
 def read_validation(
@@ -183,17 +145,14 @@ def read_validation(
         settings: of the run.
 
     Returns:
-        (n, S, S, 1), (n, C) or what `losses.PackedLoss` takes, and (n,).
+        (n, S, S, 1), what `losses.PackedLoss` takes, and (n,).
     """
     targets = np.eye(len(data.classes), dtype=np.float32)[data.labels(validation)]
-    weights = make_weights(data, validation, settings.balance)
-    if settings.strength != FORMS:
-        return squash(data.pictures[validation], settings.image_size), targets, weights
     pictures = data.pictures[validation]
-    boxes = find_boxes(pictures, segmenter) if segmenter else [None] * len(pictures)
-    framed = [frame(one.astype(np.float32), box, settings.framing) for one, box in zip(pictures, boxes, strict=True)]
+    boxes = find_boxes(pictures, segmenter)
+    framed = [frame(p.astype(np.float32), box, settings.framing) for p, box in zip(pictures, boxes, strict=True)]
     unknown = np.full((len(targets), len(FINDINGS)), -1, np.float32)
-    return np.concatenate(framed), pack(targets, unknown, paired=False), weights
+    return np.concatenate(framed), pack(targets, unknown, paired=False), make_weights(data, validation)
 
 
 def compile_model(model: keras.Model, settings: Settings, steps: int, devices: Devices = SINGLE_DEVICE) -> None:
@@ -205,21 +164,15 @@ def compile_model(model: keras.Model, settings: Settings, steps: int, devices: D
         steps: batches an epoch.
         devices: the devices that share every batch.
     """
+    classes = model.get_layer(network.LOGITS_LAYER).units
     with devices.scope():
         model.compile(
             _optimizer(settings, steps, AllReduceAdamW if devices.count > 1 else keras.optimizers.AdamW),
-            _loss(model, settings),
-            metrics=[accuracy if settings.strength == FORMS else "accuracy"],
+            PackedLoss(classes, settings.findings, settings.consistency),
+            metrics=[accuracy],
             # XLA can't compile a step that several devices share.
             jit_compile=bool(tf.config.list_physical_devices("GPU")) and devices.count == 1,
         )
-
-
-def _loss(model: keras.Model, settings: Settings) -> Any:
-    if settings.strength != FORMS:
-        return cross_entropy
-    classes = model.get_layer(network.LOGITS_LAYER).units
-    return PackedLoss(classes, settings.findings, settings.consistency)
 
 
 def recompile(model: keras.Model, settings: Settings, steps: int, devices: Devices) -> None:
@@ -238,55 +191,7 @@ def recompile(model: keras.Model, settings: Settings, steps: int, devices: Devic
         variable.assign(value)
 
 
-@keras.saving.register_keras_serializable("radiographs")
-def cross_entropy(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Cross-entropy over the classes that are compared for an image.
-
-    Args:
-        targets: (N, C) distributions over the classes; `batches.LEFT_OUT` for a class that is not compared.
-        logits: (N, C).
-
-    Returns:
-        (N,).
-    """
-    logits = keras.ops.where(targets < 0, keras.ops.cast(-1e4, logits.dtype), logits)
-    return keras.ops.categorical_crossentropy(keras.ops.maximum(targets, 0.0), logits, from_logits=True)
-
-
-def make_batches(data: Dataset, settings: Settings) -> Batches:
-    """Batches of the training split and of the images that have a finding but no label.
-
-    Args:
-        data: the images.
-        settings: of the run.
-
-    Returns:
-        The batches; with lung masks where the augmentation changes the background.
-    """
-    chosen = data.indices("train")
-    targets, weights = make_targets(data, chosen, settings), make_weights(data, chosen, settings.balance)
-    unlabelled, soft = make_soft_targets(data, data.indices("unlabelled"))
-    if settings.soft_weight and len(unlabelled):
-        print(f"{len(unlabelled)} images without a label have soft targets", flush=True)
-        chosen = np.concatenate([chosen, unlabelled])
-        targets = np.concatenate([targets, _average_with_teacher(data, unlabelled, soft, settings)]).astype(np.float32)
-        weights = np.concatenate([weights, np.full(len(unlabelled), settings.soft_weight, np.float32)])
-    pictures = data.pictures[chosen]
-    lungs = find_lungs(pictures) if settings.augmentation.background else None
-    return Batches(pictures, targets, weights, settings, source_classes(data, chosen), lungs)
-
-
-def _average_with_teacher(data: Dataset, unlabelled: np.ndarray, soft: np.ndarray, settings: Settings) -> np.ndarray:
-    """Soft targets, averaged with the scores of a teacher if there is one."""
-    if not settings.teacher:
-        return soft
-    earlier = Settings.read(Path(settings.teacher).with_name("settings.json"))
-    teacher = network.build(earlier.arch, len(data.classes), earlier.image_size, settings.teacher, earlier.harmonise)
-    pictures = squash(data.pictures[unlabelled], earlier.image_size)
-    return (soft + np.asarray(keras.ops.softmax(teacher.predict(pictures, 64, 0)))) / 2
-
-
-def _optimizer(settings: Settings, steps: int, kind: type = keras.optimizers.AdamW) -> keras.optimizers.Optimizer:
+def _optimizer(settings: Settings, steps: int, kind: type) -> keras.optimizers.Optimizer:
     total = settings.epochs * steps
     warmup = max(1, int(settings.warmup * total))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -295,7 +200,7 @@ def _optimizer(settings: Settings, steps: int, kind: type = keras.optimizers.Ada
     return kind(
         schedule,
         weight_decay=settings.weight_decay,
-        **({"global_clipnorm": 1.0} if settings.strength == FORMS else {"clipnorm": 1.0}),
+        global_clipnorm=1.0,
         use_ema=settings.ema > 0,
         ema_momentum=settings.ema or 0.99,
     )

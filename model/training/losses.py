@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.training.crops import FINDINGS
+from model.training.targets import FINDINGS
 
 
 @keras.saving.register_keras_serializable("radiographs")
@@ -34,8 +34,8 @@ class PackedLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """For loading a checkpoint."""
-        own = {"classes": self.classes, "findings": self.findings, "consistency": self.consistency}
-        return {**super().get_config(), **own}
+        values = {"classes": self.classes, "findings": self.findings, "consistency": self.consistency}
+        return {**super().get_config(), **values}
 
     def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         """Loss of each row.
@@ -51,9 +51,9 @@ class PackedLoss(keras.losses.Loss):
         logits = y_pred[:, : self.classes]
         loss = ops.categorical_crossentropy(y_true[:, : self.classes], logits, from_logits=True)
         if y_pred.shape[1] > self.classes:
-            said, asked = y_true[:, self.classes : -1], y_pred[:, self.classes :]
-            known = ops.cast(said >= 0, asked.dtype)
-            each = ops.binary_crossentropy(ops.maximum(said, 0.0), asked, from_logits=True) * known
+            stated, asked = y_true[:, self.classes : -1], y_pred[:, self.classes :]
+            known = ops.cast(stated >= 0, asked.dtype)
+            each = ops.binary_crossentropy(ops.maximum(stated, 0.0), asked, from_logits=True) * known
             loss += 2.0 * self.findings * ops.mean(each, axis=1)
         if self.consistency:
             log = ops.log_softmax(logits, axis=1)
@@ -68,5 +68,5 @@ class PackedLoss(keras.losses.Loss):
 def accuracy(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
     """Whether the largest of a row's class logits is its class, (B,); targets as `PackedLoss` takes them."""
     classes = y_true.shape[1] - 1 - len(FINDINGS)
-    own = ops.argmax(y_true[:, :classes], axis=1) == ops.argmax(y_pred[:, :classes], axis=1)
-    return ops.cast(own, "float32")
+    right = ops.argmax(y_true[:, :classes], axis=1) == ops.argmax(y_pred[:, :classes], axis=1)
+    return ops.cast(right, "float32")

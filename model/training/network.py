@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from model.training.config import Settings, TrainingError
@@ -33,11 +34,10 @@ def build(
     classes: int = 3,
     image_size: int | None = 224,
     weights: str | Path | None = None,
-    harmonise: str = "standardise",
 ) -> keras.Model:
     """Build the classifier.
 
-    The normalisation is part of the graph, so that no caller can get it wrong: the grey values are harmonised, then
+    The normalisation is part of the graph, so that no caller can get it wrong: the grey values are standardised, then
     shifted to what ImageNet weights expect.
 
     Args:
@@ -46,7 +46,6 @@ def build(
         image_size: pixels a side; None for a network that takes any size (training in growing sizes).
         weights: "imagenet" (Keras downloads them), None for random ones, or a path: the final.weights.h5 of an earlier
             run, or backbone weights that `keras.applications` can load.
-        harmonise: see `normalise`.
 
     Returns:
         A functional model: "image" (N, S, S, 1) float32 grey 0-255 -> (N, classes) float32 logits.
@@ -58,12 +57,12 @@ def build(
         raise TrainingError(f"Unknown --arch {arch}: choose one of {', '.join(BACKBONES)}.")
     if weights not in (None, "imagenet") and not Path(str(weights)).is_file():
         raise TrainingError(f"The weights file {weights} does not exist: give a path, imagenet or none.")
-    whole = weights is not None and Path(str(weights)).name.endswith(WHOLE_SUFFIX)
+    whole = is_whole(weights)
     image = keras.Input((image_size, image_size, 1), name="image", dtype="float32")
     backbone = BACKBONES[arch](
         include_top=False,
         weights=str(weights) if weights and not whole else None,
-        input_tensor=normalise(image, harmonise),
+        input_tensor=normalise(image),
     )
     features = keras.layers.GlobalAveragePooling2D(name=FEATURES_LAYER, dtype="float32")(backbone.output)
     # float32 under mixed precision too: a softmax over bfloat16 logits would round the scores to 2-3 digits.
@@ -76,6 +75,11 @@ def build(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     return model
+
+
+def is_whole(weights: str | Path | None) -> bool:
+    """Whether weights to start from are those of an earlier run's whole network, its head included."""
+    return weights is not None and Path(str(weights)).name.endswith(WHOLE_SUFFIX)
 
 
 def _load_whole(model: keras.Model, weights: str) -> keras.Model:
@@ -128,7 +132,7 @@ def fold_norms(model: keras.Model) -> keras.Model:
 
 
 def load(settings: Settings, classes: int, weights: Path) -> keras.Model:
-    """The trained network of a run, in the form that its settings say it was trained in.
+    """The trained network of a run, without BatchNorm layers where it was trained so.
 
     Args:
         settings: of the run.
@@ -138,10 +142,7 @@ def load(settings: Settings, classes: int, weights: Path) -> keras.Model:
     Returns:
         As `build`.
     """
-    model = build(settings.arch, classes, settings.image_size, harmonise=settings.harmonise)
-    model = fold_norms(model) if settings.folded else model
-    model.load_weights(weights)
-    return model
+    return _load_whole(build(settings.arch, classes, settings.image_size), str(weights))
 
 
 def with_findings(model: keras.Model, findings: int) -> keras.Model:
@@ -165,68 +166,34 @@ def without_findings(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.get_layer(LOGITS_LAYER).output, name=model.name)
 
 
-def normalise(image: keras.KerasTensor, harmonise: str = "standardise") -> keras.KerasTensor:
+def normalise(image: keras.KerasTensor) -> keras.KerasTensor:
     """Remove differences of the grey scale between hospitals' exports, then shift to ImageNet's BGR input.
 
     Args:
-        image: (N, S, S, 1) grey 0-255.
-        harmonise: "standardise" (each image by its mean and standard deviation), "equalise"
-            (`equalise` first), or "none".
+        image: (N, S, S, 1) grey 0-255; each is standardised by its mean and standard deviation.
 
     Returns:
         (N, S, S, 3).
-
-    Raises:
-        TrainingError: an unknown `harmonise`.
     """
-    if harmonise not in ("standardise", "equalise", "none"):
-        raise TrainingError(f"Unknown --harmonise {harmonise}: choose standardise, equalise or none.")
-    grey = equalise(image) if harmonise == "equalise" else image
-    if harmonise != "none":
-        mean = ops.mean(grey, axis=(1, 2, 3), keepdims=True)
-        spread = ops.sqrt(ops.mean(ops.square(grey - mean), axis=(1, 2, 3), keepdims=True))
-        grey = (grey - mean) / ops.maximum(spread, LEAST_SPREAD) * GREY_SPREAD + GREY_MEAN
+    mean = ops.mean(image, axis=(1, 2, 3), keepdims=True)
+    spread = ops.sqrt(ops.mean(ops.square(image - mean), axis=(1, 2, 3), keepdims=True))
+    grey = (image - mean) / ops.maximum(spread, LEAST_SPREAD) * GREY_SPREAD + GREY_MEAN
     return ops.concatenate([grey - channel for channel in IMAGENET_BGR_MEAN], axis=-1)
 
 
-def equalise(image: keras.KerasTensor, bins: int = 16, limit: float = 3.0) -> keras.KerasTensor:
-    """Contrast-limited global histogram equalisation (Pizer et al. 1987) with operations of the graph.
-
-    The grey curve is linear inside a bin and rises by the share of the pixels in it, at most `limit` times the even
-    share, so that a black border does not take the range.
-
-    Args:
-        image: (N, S, S, 1) grey 0-255.
-        bins: of the histogram.
-        limit: of the curve's slope.
-
-    Returns:
-        (N, S, S, 1) grey 0-255.
-    """
-    # One channel per bin: how far each pixel fills it, 0 to 1. Its mean is the share of the pixels above the bin, those
-    # inside counted in part. Comparisons, which LiteRT runs slowly, are not needed.
-    steps = ops.reshape(ops.arange(bins, dtype="float32"), (1, 1, 1, bins))
-    filled = ops.clip(image * (bins / 255.0) - steps, 0.0, 1.0)
-    above = ops.mean(filled, axis=(1, 2), keepdims=True)
-    shares = ops.concatenate([1.0 - above[..., :1], above[..., :-1] - above[..., 1:]], axis=-1)
-    rises = ops.minimum(shares, limit / bins)
-    total = ops.maximum(ops.sum(rises, axis=-1, keepdims=True), 1e-3)
-    return ops.sum(filled * (rises * (255.0 / total)), axis=-1, keepdims=True)
-
-
-def freeze_below(model: keras.Model, stage: int, norms: bool = False) -> None:
+def freeze_below(model: keras.Model, stage: int) -> None:
     """Freeze the stem and the stages before conv<stage>.
 
     Args:
         model: as `build` returns it.
         stage: 1 (everything is trained) to 6 (only the head).
-        norms: train the BatchNorm layers of the trainable stages too, and normalise by the batch.
     """
     for layer in model.layers:
         name = layer.name
         in_backbone = name.startswith("conv") and name[4:5].isdigit()
         learns = not in_backbone or int(name[4]) >= stage
-        layer.trainable = learns and (norms or not isinstance(layer, keras.layers.BatchNormalization))
+        # BatchNorms stay in inference mode: small batches can spoil pretrained statistics.
+        layer.trainable = learns and not isinstance(layer, keras.layers.BatchNormalization)
 
 
 def with_maps(model: keras.Model) -> keras.Model:
@@ -251,6 +218,30 @@ def with_maps(model: keras.Model) -> keras.Model:
     kernel, _ = head.get_weights()
     maps_layer.set_weights([kernel[None, None] / cells])
     return keras.Model(model.input, {"logits": model.output, "maps": maps, "features": pooling.output})
+
+
+def gradcam(model: keras.Model, images: np.ndarray, *, relu: bool = True) -> np.ndarray:
+    """Grad-CAM of every class at the last convolution (Selvaraju et al. 2017, equations 1 and 2), from the logits.
+
+    Args:
+        model: as `network.build` returns it; the layer before the pooling is looked at.
+        images: (N, S, S, 1) float32 grey, 0-255.
+        relu: keep positive evidence alone, as the paper does.
+
+    Returns:
+        (N, h, w, C) float32: sum over channels of the activations, each weighted by its mean gradient.
+    """
+    looker = keras.Model(model.input, [model.get_layer(FEATURES_LAYER).input, model.output])
+    with tf.GradientTape(persistent=True) as tape:
+        activations, logits = looker(tf.convert_to_tensor(images, tf.float32), training=False)
+        each = [logits[:, c] for c in range(logits.shape[-1])]
+    maps = []
+    for logit in each:
+        gradient = tape.gradient(logit, activations)
+        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+        maps.append(tf.reduce_sum(weights * activations, axis=-1))
+    stacked = tf.stack(maps, axis=-1)
+    return np.asarray(tf.nn.relu(stacked) if relu else stacked)
 
 
 def centre_head(model: keras.Model) -> None:

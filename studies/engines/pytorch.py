@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torchvision.models import resnet50
 
-from studies.engines.ways import GRADIENT, THREADS, Array, Facts, Way
+from studies.engines.ways import THREADS, Array, Facts
 
 # As in model/training/network.py, which can't be imported without TensorFlow; prepare.py holds the two equal.
 BGR_MEAN, GREY_MEAN, GREY_SPREAD, LEAST_SPREAD = (103.939, 116.779, 123.68), 118.0, 58.0, 2.0
@@ -78,16 +78,22 @@ def from_keras(weights: dict[str, NDArray[np.float32]], classes: int, maps: bool
 
 def _put(weights: dict[str, NDArray[np.float32]], at: str, norm: str, conv: nn.Conv2d, bn: nn.BatchNorm2d) -> None:
     conv.weight.data = torch.tensor(weights[f"{at}/0"].transpose(3, 2, 0, 1).copy())
-    gamma, beta, mean, variance = (torch.tensor(weights[f"{norm}/{part}"]) for part in range(4))
+    bias = torch.tensor(weights[f"{at}/1"])
+    ones, zeros = torch.ones_like(bias), torch.zeros_like(bias)
+    if f"{norm}/0" in weights:
+        gamma, beta, mean, variance = (torch.tensor(weights[f"{norm}/{part}"]) for part in range(4))
+    else:  # folded into the convolution: the norm does nothing
+        gamma, beta, mean, variance = ones, zeros, zeros, ones - BATCH_NORM_EPSILON
     bn.weight.data, bn.bias.data, bn.running_var = gamma, beta, variance
     # Keras' convolutions have biases, torchvision's none: what is added before the norm is taken off its mean.
-    bn.running_mean = mean - torch.tensor(weights[f"{at}/1"])
+    bn.running_mean = mean - bias
 
 
 class PyTorch:
     """The network in inference mode, memory laid out channels last, which is faster on processors."""
 
-    def __init__(self, path: Path, facts: Facts, gradients: bool) -> None:
+    def __init__(self, path: Path, facts: Facts, form: str) -> None:
+        gradients = form == "cam"
         torch.set_num_threads(THREADS)
         with np.load(path) as stored:
             self._network = from_keras(dict(stored), facts.classes, maps=not gradients)
@@ -104,8 +110,8 @@ class PyTorch:
         if self._cam is not None:
             from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-            found = self._cam(torch.from_numpy(image[:, None, :, :, 0]), [ClassifierOutputTarget(self._positive)])
-            return self._cam.outputs.detach().numpy()[0], found[0]
+            heatmaps = self._cam(torch.from_numpy(image[:, None, :, :, 0]), [ClassifierOutputTarget(self._positive)])
+            return self._cam.outputs.detach().numpy()[0], heatmaps[0]
         with torch.inference_mode():
             logits, maps = self._network(torch.from_numpy(image))
         return logits.numpy()[0], maps.numpy()[0, :, :, self._positive]
@@ -113,10 +119,5 @@ class PyTorch:
     def batch(self, images: Array) -> Array | None:
         """All in one pass, logits alone with Grad-CAM."""
         with torch.inference_mode():
-            found = self._network(torch.from_numpy(images))
-        return np.asarray((found if self._cam is not None else found[0]).numpy())
-
-
-def load(way: Way, path: Path, facts: Facts) -> PyTorch:
-    """Build the network and give it the weights."""
-    return PyTorch(path, facts, way.heatmap == GRADIENT)
+            outputs = self._network(torch.from_numpy(images))
+        return np.asarray((outputs if self._cam is not None else outputs[0]).numpy())

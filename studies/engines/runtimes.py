@@ -1,6 +1,6 @@
-"""The engines without a training framework: this project's reader, LiteRT, ONNX Runtime and OpenVINO.
+"""This project's reader, LiteRT, ONNX Runtime, OpenVINO and Keras, each imported when it is loaded.
 
-Each is imported when it is loaded, as a process measures one alone.
+A process measures one of them alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studies.engines.ways import THREADS, Array, Engine, Facts, Way
+from studies.engines.ways import THREADS, Array, Facts
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ProjectReader:
     """The shipped bundle, read as an app would: input check, scores and maps, without the lungs and the quality."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, path: Path, facts: Facts, form: str) -> None:
         from model.reading import bundle as bundles
         from model.reading.reader import Reader
 
@@ -44,21 +44,20 @@ class ProjectReader:
 class LiteRT:
     """A network with the outputs of `network.with_maps`."""
 
-    def __init__(self, path: Path, facts: Facts) -> None:
+    def __init__(self, path: Path, facts: Facts, form: str) -> None:
         self._path, self._classes, self._positive = str(path), facts.classes, facts.positive
-        self._one = self._open(1, facts.size)
-        self._many: dict[int, Interpreter] = {}
+        self._opened = {1: self._open(1, facts.size)}
 
     def run(self, image: Array) -> tuple[Array | None, Array | None]:
         """One forward pass."""
-        logits, maps = self._invoke(self._one, image)
+        logits, maps = self._invoke(self._opened[1], image)
         return logits[0], maps[0, :, :, self._positive]
 
     def batch(self, images: Array) -> Array | None:
         """All in one pass, in an interpreter of that batch size."""
-        if len(images) not in self._many:
-            self._many[len(images)] = self._open(len(images), images.shape[1])
-        return self._invoke(self._many[len(images)], images)[0]
+        if len(images) not in self._opened:
+            self._opened[len(images)] = self._open(len(images), images.shape[1])
+        return self._invoke(self._opened[len(images)], images)[0]
 
     def _open(self, number: int, size: int) -> Interpreter:
         from ai_edge_litert.interpreter import Interpreter
@@ -83,7 +82,7 @@ class LiteRT:
 class OnnxRuntime:
     """A network with the outputs "logits" and "maps"."""
 
-    def __init__(self, path: Path, facts: Facts) -> None:
+    def __init__(self, path: Path, facts: Facts, form: str) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -107,11 +106,11 @@ class OnnxRuntime:
 class OpenVino:
     """A network with the outputs "logits" and "maps", compiled for one picture and for batches."""
 
-    def __init__(self, path: Path, facts: Facts, precision: str) -> None:
+    def __init__(self, path: Path, facts: Facts, form: str) -> None:
         import openvino
 
         self._core = openvino.Core()
-        self._path, self._precision, self._positive = path, precision, facts.positive
+        self._path, self._precision, self._positive = path, form, facts.positive
         self._compiled: dict[int, Any] = {}
         self._compile(1, facts.size)
 
@@ -141,12 +140,59 @@ class OpenVino:
         return self._compiled[number]
 
 
-def load(way: Way, path: Path, facts: Facts) -> Engine:
-    """Load the engine that the way's form names."""
-    if way.form == "reader":
-        return ProjectReader(facts)
-    if way.form == "litert":
-        return LiteRT(path, facts)
-    if way.form == "onnx":
-        return OnnxRuntime(path, facts)
-    return OpenVino(path, facts, way.form)
+class Keras:
+    """Keras on TensorFlow.
+
+    By form: "predict" gives scores alone; "graph" and "eager" Grad-CAM as tutorials write it (Selvaraju et al. 2017),
+    one class, one forward pass and one gradient; "vis" tf-keras-vis' Grad-CAM, a heatmap alone.
+    """
+
+    def __init__(self, path: Path, facts: Facts, form: str) -> None:
+        import keras
+        import tensorflow as tf
+
+        from model.training import network
+
+        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        self._model = network.build("resnet50", facts.classes, facts.size, path)
+        # As export does; it moves no score and makes the maps comparable.
+        network.centre_head(self._model)
+        self._form, self._positive = form, facts.positive
+        last = self._model.get_layer(network.FEATURES_LAYER).input
+        if form == "vis":
+            from tf_keras_vis.gradcam import Gradcam
+            from tf_keras_vis.utils.scores import CategoricalScore
+
+            self._layer = last._keras_history.operation.name
+            self._visualiser, self._score = Gradcam(self._model), CategoricalScore([facts.positive])
+        elif form != "predict":
+            self._looker = keras.Model(self._model.input, [last, self._model.output])
+            shape = tf.TensorSpec((1, facts.size, facts.size, 1), tf.float32)
+            self._look = tf.function(self._gradcam, input_signature=[shape]) if form == "graph" else self._gradcam
+
+    def run(self, image: Array) -> tuple[Array | None, Array | None]:
+        """Scores, a heatmap, or both, of one picture."""
+        if self._form == "predict":
+            return np.asarray(self._model.predict(image, verbose=0))[0], None
+        if self._form == "vis":
+            place = {"penultimate_layer": self._layer, "seek_penultimate_conv_layer": False}
+            return None, np.asarray(self._visualiser(self._score, image, **place))[0]
+        logits, heatmap = self._look(image)
+        return np.asarray(logits)[0], np.asarray(heatmap)[0]
+
+    def batch(self, images: Array) -> Array | None:
+        """All in one call; tf-keras-vis gives no scores."""
+        if self._form == "vis":
+            return None
+        return np.asarray(self._model.predict(images, batch_size=len(images), verbose=0))
+
+    def _gradcam(self, image: Any) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            activations, logits = self._looker(image, training=False)
+            wanted = logits[:, self._positive]
+        gradient = tape.gradient(wanted, activations)
+        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+        return logits, tf.nn.relu(tf.reduce_sum(weights * activations, axis=-1))

@@ -1,13 +1,13 @@
-"""Every way that is compared: its name, the module that runs it, its file and the packages that it needs."""
+"""Every way that is compared: its name, its engine, its file and the packages that it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,19 @@ class Facts:
     positive: int
     bundle: Path
 
+    @staticmethod
+    def read(files: Path, bundle: Path) -> Facts:
+        """From what prepare.py wrote into its folder."""
+        facts = json.loads((files / "facts.json").read_text(encoding="utf-8"))
+        return Facts(facts["size"], facts["classes"], facts["positive"], bundle)
+
 
 class Engine(Protocol):
     """A loaded network."""
+
+    def __init__(self, path: Path, facts: Facts, form: str) -> None:
+        """Load the file; `form` is that of the way."""
+        ...
 
     def run(self, image: Array) -> tuple[Array | None, Array | None]:
         """Read one picture.
@@ -59,16 +69,16 @@ class Way:
 
     Attributes:
         name: as people know it.
-        module: in this folder; its `load` makes the engine.
+        engine: "module.Class" in this folder.
         packages: that have to be installed.
         file: in the folder of prepared files; "bundle" for the shipped one.
         heatmap: where it comes from.
-        form: what the module needs to know beside the file.
+        form: what the engine needs to know beside the file.
         quick: a bare forward pass that competes for "the fastest engine".
     """
 
     name: str
-    module: str
+    engine: str
     packages: tuple[str, ...]
     file: str
     heatmap: str = FORWARD
@@ -79,44 +89,45 @@ class Way:
         """Packages that are not installed."""
         return [package for package in self.packages if not installed(package)]
 
-    def path(self, files: Path, facts: Facts) -> Path:
+    def path(self, files: Path, bundle: Path) -> Path:
         """Where its model file lies."""
-        return facts.bundle / "model.tflite" if self.file == "bundle" else files / self.file
+        return bundle / "model.tflite" if self.file == "bundle" else files / self.file
 
     def load(self, files: Path, facts: Facts) -> Engine:
         """Import its engine and load the network."""
-        module = import_module(f"studies.engines.{self.module}")
-        loader: Callable[[Way, Path, Facts], Engine] = module.load
-        return loader(self, self.path(files, facts), facts)
+        module, name = self.engine.split(".")
+        kind: Any = getattr(import_module(f"studies.engines.{module}"), name)
+        engine: Engine = kind(self.path(files, facts.bundle), facts, self.form)
+        return engine
 
 
-READER = "this project's reader"
-BARE, FULL_INT8, KERAS = "LiteRT, the shipped file", "LiteRT full int8", "Keras model.predict"
-VIS, TORCH_CAM = "tf-keras-vis Grad-CAM", "pytorch-grad-cam"
-_LITERT, _TF = ("ai-edge-litert", "numpy"), ("tensorflow", "keras")
-_KERAS_FILE = "network.weights.h5"
+READER, BARE = "this project's reader", "LiteRT, the shipped file"
+VIS = "tf-keras-vis Grad-CAM"
+LITERT, ORT, OPENVINO, TF = ("ai-edge-litert", "numpy"), ("onnxruntime",), ("openvino",), ("tensorflow", "keras")
+TORCH = ("torch", "torchvision")
+# The name tells Keras' loader that it is a whole network.
+KERAS_FILE = "network.final.weights.h5"
 # What `python -m model read` imports.
-_DECODERS = ("imagecodecs", "simplejpeg", "tifffile")
-_READER = (*_LITERT, "opencv-python-headless", "Pillow", "pydicom", *_DECODERS)
+_READER = (*LITERT, "opencv-python-headless", "Pillow", "pydicom", "imagecodecs", "simplejpeg", "tifffile")
 WAYS = (
-    Way(READER, "runtimes", _READER, "bundle", form="reader", quick=False),
-    Way(BARE, "runtimes", _LITERT, "bundle", form="litert"),
-    Way("LiteRT float32", "runtimes", _LITERT, "float32.tflite", form="litert"),
-    Way("LiteRT float16", "runtimes", _LITERT, "float16.tflite", form="litert"),
-    Way("LiteRT dynamic-range int8", "runtimes", _LITERT, "dynamic.tflite", form="litert"),
-    Way(FULL_INT8, "runtimes", _LITERT, "full_int8.tflite", form="litert"),
-    Way("ONNX Runtime float32", "runtimes", ("onnxruntime",), "network.onnx", form="onnx"),
-    Way("ONNX Runtime dynamic int8", "runtimes", ("onnxruntime",), "dynamic.onnx", form="onnx"),
-    Way("ONNX Runtime static int8", "runtimes", ("onnxruntime",), "static.onnx", form="onnx"),
-    Way("OpenVINO float32", "runtimes", ("openvino",), "network.onnx", form="f32"),
-    Way("OpenVINO bfloat16", "runtimes", ("openvino",), "network.onnx", form="bf16"),
-    Way("OpenVINO int8", "runtimes", ("openvino",), "static.onnx", form="f32"),
-    Way("PyTorch, torchvision's ResNet50", "pytorch", ("torch", "torchvision"), "torch.npz"),
-    Way(TORCH_CAM, "pytorch", ("torch", "torchvision", "grad-cam"), "torch.npz", GRADIENT, "cam", quick=False),
-    Way(KERAS, "keras_ways", _TF, _KERAS_FILE, NONE, "predict"),
-    Way("GradientTape Grad-CAM, tf.function", "keras_ways", _TF, _KERAS_FILE, GRADIENT, "graph", quick=False),
-    Way("GradientTape Grad-CAM, eager", "keras_ways", _TF, _KERAS_FILE, GRADIENT, "eager", quick=False),
-    Way(VIS, "keras_ways", (*_TF, "tf-keras-vis"), _KERAS_FILE, GRADIENT, "vis", quick=False),
+    Way(READER, "runtimes.ProjectReader", _READER, "bundle", quick=False),
+    Way(BARE, "runtimes.LiteRT", LITERT, "bundle"),
+    Way("LiteRT float32", "runtimes.LiteRT", LITERT, "float32.tflite"),
+    Way("LiteRT float16", "runtimes.LiteRT", LITERT, "float16.tflite"),
+    Way("LiteRT dynamic-range int8", "runtimes.LiteRT", LITERT, "dynamic.tflite"),
+    Way("LiteRT full int8", "runtimes.LiteRT", LITERT, "full_int8.tflite"),
+    Way("ONNX Runtime float32", "runtimes.OnnxRuntime", ORT, "network.onnx"),
+    Way("ONNX Runtime dynamic int8", "runtimes.OnnxRuntime", ORT, "dynamic.onnx"),
+    Way("ONNX Runtime static int8", "runtimes.OnnxRuntime", ORT, "static.onnx"),
+    Way("OpenVINO float32", "runtimes.OpenVino", OPENVINO, "network.onnx", form="f32"),
+    Way("OpenVINO bfloat16", "runtimes.OpenVino", OPENVINO, "network.onnx", form="bf16"),
+    Way("OpenVINO int8", "runtimes.OpenVino", OPENVINO, "static.onnx", form="f32"),
+    Way("PyTorch, torchvision's ResNet50", "pytorch.PyTorch", TORCH, "torch.npz"),
+    Way("pytorch-grad-cam", "pytorch.PyTorch", (*TORCH, "grad-cam"), "torch.npz", GRADIENT, "cam", quick=False),
+    Way("Keras model.predict", "runtimes.Keras", TF, KERAS_FILE, NONE, "predict"),
+    Way("GradientTape Grad-CAM, tf.function", "runtimes.Keras", TF, KERAS_FILE, GRADIENT, "graph", quick=False),
+    Way("GradientTape Grad-CAM, eager", "runtimes.Keras", TF, KERAS_FILE, GRADIENT, "eager", quick=False),
+    Way(VIS, "runtimes.Keras", (*TF, "tf-keras-vis"), KERAS_FILE, GRADIENT, "vis", quick=False),
 )
 
 

@@ -1,46 +1,36 @@
-"""One engine in a process: `Process` starts it and asks, the worker answers with a JSON object a line.
-
-The worker gets the way's name, the folder of prepared files, the bundle and the moment of the start; it is asked on
-stdin with one word a line.
-"""
+"""One engine in a process of its own, which is asked through a pipe."""
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
-import subprocess
-import sys
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic, perf_counter
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from studies.engines import ways
 
-ROOT = Path(__file__).resolve().parents[2]
-LAST_WORDS = 400
 BATCH, ROUND_SECONDS, FEWEST, MOST = 16, 0.3, 2, 12
 # Heatmaps by gradients are compared on the first so many pictures: one takes up to a second.
 SLOW_MAPS = 32
+Answer = dict[str, Any]
 
 
 class EngineError(RuntimeError):
-    """The engine did not do what it was asked; the message has its last words."""
+    """The engine did not do what it was asked."""
 
 
-def environment() -> dict[str, str]:
-    """Two threads for every library that asks the environment, and no GPU.
+def limit_threads() -> None:
+    """Two threads for every library that asks the environment, and no GPU, in the processes that are started next.
 
     Threads wait without spinning: where anything else wants the processor too, PyTorch would take thirty times as long.
     """
-    wanted = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(ways.THREADS))
-    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    return {**os.environ, **wanted, **quiet}
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(ways.THREADS)))
+    os.environ.update({"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""})
 
 
 class Process:
@@ -56,104 +46,83 @@ class Process:
         Raises:
             EngineError: it ended before the first result.
         """
-        self._words = files / f"worker-{ways.WAYS.index(way)}.log"
-        arguments = [way.name, str(files), str(bundle)]
-        with self._words.open("w") as words:
-            began = monotonic()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "studies.engines.worker", *arguments, str(began)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=words,
-                text=True,
-                cwd=ROOT,
-                env=environment(),
-            )
-        self.first = float(self._answer()["first"])
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=answer, args=(theirs, way.name, files, bundle, monotonic()), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.first = float(self._receive()["first"])
 
     def __enter__(self) -> Process:
         """Nothing more: it runs already."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End it, whatever happened."""
-        self.close()
+        self._pipe.close()
+        self._process.join(20)
+        if self._process.is_alive():
+            self._process.kill()
 
-    def ask(self, word: str) -> dict[str, Any]:
+    def ask(self, word: str) -> Answer:
         """What the worker answers to a word.
 
         Raises:
             EngineError: it ended, or its engine failed.
         """
-        assert self._process.stdin is not None
-        self._process.stdin.write(word + "\n")
-        self._process.stdin.flush()
-        return self._answer()
+        self._pipe.send(word)
+        return self._receive()
 
-    def close(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+    def _receive(self) -> Answer:
         try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise EngineError(f"it ended: {self._words.read_text(errors='replace')[-LAST_WORDS:].strip()}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise EngineError(str(answer["error"]))
-        return answer
+            received: Answer = self._pipe.recv()
+        except (EOFError, ConnectionError) as error:
+            self._process.join(20)
+            raise EngineError(f"it ended with exit code {self._process.exitcode}") from error
+        if "error" in received:
+            raise EngineError(received["error"])
+        return received
 
 
-def main() -> None:
-    """Load, give the first result, then answer."""
-    name, folder, bundle, began = sys.argv[1:5]
-    # What libraries print must not get between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    way, files = ways.named(name), Path(folder)
-    known = json.loads((files / "facts.json").read_text(encoding="utf-8"))
-    facts = ways.Facts(known["size"], len(known["classes"]), known["positive"], Path(bundle))
+def answer(pipe: Connection, name: str, files: Path, bundle: Path, began: float) -> None:
+    """In the worker: load, give the first result, then answer until the pipe is closed.
+
+    Args:
+        pipe: to the measurement.
+        name: of the way.
+        files: what prepare.py made.
+        bundle: the shipped one.
+        began: `time.monotonic()` when the process was started.
+    """
+    way, facts = ways.named(name), ways.Facts.read(files, bundle)
     images = np.load(files / "pictures.npy", mmap_mode="r")
     first = np.array(images[:1])
-    engine = way.load(files, facts)
-    engine.run(first)
-    answer: dict[str, Any] = {"first": monotonic() - float(began)}
-    asked: dict[str, Callable[[], dict[str, Any]]] = {
-        "one": lambda: {"seconds": _repeat(lambda: engine.run(first))},
-        "batch": lambda: _batch(engine, np.array(images[:BATCH])),
-        "memory": lambda: {"megabytes": highest_megabytes()},
-        "accuracy": lambda: _accuracy(way, engine, images, files),
-        "archive": lambda: _archive(engine, json.loads((files / "paths.json").read_text()), facts.size),
+    asked: dict[str, Callable[[ways.Engine], Answer]] = {
+        "picture": lambda engine: {"seconds": _repeat(lambda: engine.run(first))},
+        "batch": lambda engine: _batch(engine, np.array(images[:BATCH])),
+        "memory": lambda engine: {"megabytes": highest_megabytes()},
+        "accuracy": lambda engine: _accuracy(way, engine, images),
     }
-    while True:
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
-        if (word := sys.stdin.readline().strip()) not in asked:
-            return
-        try:
-            answer = asked[word]()
-        # An engine's own errors are of any kind; the measurement goes on without it and says why.
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
+    try:
+        engine = way.load(files, facts)
+        engine.run(first)
+        pipe.send({"first": monotonic() - began})
+        while True:
+            pipe.send(asked[pipe.recv()](engine))
+    except EOFError:
+        return
+    # An engine's own errors are of any kind; the measurement goes on without it and says why.
+    except Exception as error:
+        pipe.send({"error": f"{type(error).__name__}: {str(error)[:300]}"})
 
 
 def highest_megabytes() -> float:
-    """The most memory that this process has had, without what it was forked from (as ru_maxrss counts)."""
+    """The most memory that this process has had."""
     status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    if not status.exists():
+        return float("nan")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def _repeat(run: Callable[[], object]) -> list[float]:
@@ -167,7 +136,7 @@ def _repeat(run: Callable[[], object]) -> list[float]:
     return seconds
 
 
-def _batch(engine: ways.Engine, images: ways.Array) -> dict[str, Any]:
+def _batch(engine: ways.Engine, images: ways.Array) -> Answer:
     if engine.batch(images) is None:
         return {"seconds": None}
     start = perf_counter()
@@ -175,10 +144,9 @@ def _batch(engine: ways.Engine, images: ways.Array) -> dict[str, Any]:
     return {"seconds": (perf_counter() - start) / len(images)}
 
 
-def _accuracy(way: ways.Way, engine: ways.Engine, images: ways.Array, files: Path) -> dict[str, Any]:
-    """Write logits and maps of the judged pictures where the measurement finds them."""
-    slow = way.heatmap == ways.GRADIENT
-    alone = way.heatmap == ways.NONE
+def _accuracy(way: ways.Way, engine: ways.Engine, images: ways.Array) -> Answer:
+    """Logits (n, C), empty where it gives none, and maps (m, h, w) of the judged pictures."""
+    slow, alone = way.heatmap == ways.GRADIENT, way.heatmap == ways.NONE
     logits, maps = [], []
     for image in () if alone else images[: SLOW_MAPS if slow else len(images)]:
         row, heatmap = engine.run(np.array(image[None]))
@@ -189,45 +157,4 @@ def _accuracy(way: ways.Way, engine: ways.Engine, images: ways.Array, files: Pat
         # The very network that the gradient is taken of, without the gradient.
         parts = [engine.batch(np.array(images[at : at + BATCH])) for at in range(0, len(images), BATCH)]
         logits = [row for part in parts if part is not None for row in part]
-    out = files / f"found-{ways.WAYS.index(way)}.npz"
-    np.savez(out, logits=np.array(logits, np.float32), maps=np.array(maps, np.float32))
-    return {"file": out.name}
-
-
-def _archive(engine: ways.Engine, paths: list[str], size: int) -> dict[str, Any]:
-    """Seconds a JPEG file: decoded by OpenCV in threads ahead of the engine, one by one or in batches."""
-    import cv2
-
-    cv2.setNumThreads(1)
-
-    def decode(path: str) -> ways.Array:
-        grey = np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE))
-        small = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
-        return np.asarray(small[:, :, None], np.float32)
-
-    paths = paths[: len(paths) - len(paths) % BATCH]
-    seconds = {}
-    for number in (1, BATCH):
-        engine.batch(np.zeros((number, size, size, 1), np.float32))
-        batches = [paths[at : at + number] for at in range(0, len(paths), number)]
-        start = perf_counter()
-        for images in _ahead(batches, decode, 2 * BATCH // number):
-            engine.batch(images)
-        seconds[number] = (perf_counter() - start) / len(paths)
-    best = min(seconds, key=seconds.__getitem__)
-    return {"seconds": seconds[best], "at_a_time": best, "pictures": len(paths)}
-
-
-def _ahead(batches: list[list[str]], decode: Callable[[str], ways.Array], number: int) -> Iterator[ways.Array]:
-    """The batches, so many of them always being decoded ahead."""
-    with ThreadPoolExecutor(ways.THREADS) as pool:
-        waiting = deque([pool.submit(decode, path) for path in batch] for batch in batches[:number])
-        for later in range(number, number + len(batches)):
-            images = np.stack([decoded.result() for decoded in waiting.popleft()])
-            if later < len(batches):
-                waiting.append([pool.submit(decode, path) for path in batches[later]])
-            yield images
-
-
-if __name__ == "__main__":
-    main()
+    return {"logits": np.array(logits, np.float32), "maps": np.array(maps, np.float32)}

@@ -6,15 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from model.evaluation import codec, masks, robustness
-from model.reading.radiograph import decode
+from model.evaluation import robustness, shortcuts
 from tests.conftest import draw_chest
 
 
 def test_forms_are_files_of_the_same_radiograph_of_a_lower_quality() -> None:
     grey = draw_chest(np.random.default_rng(0), "normal", 300).astype(np.float32)
-    for name, write in codec.FORMS.items():
-        form = decode(write(grey)).pixels
+    for name, change in robustness.FORMS.items():
+        form = change(grey)
         assert max(form.shape) == {"JPEG of quality 20 at 256 px": 256, "128 px": 128}.get(name, 300), name
         back = cv2.resize(form, (300, 300), interpolation=cv2.INTER_LINEAR)
         assert 0.5 < np.abs(back - grey).mean() < 20, name
@@ -23,14 +22,14 @@ def test_forms_are_files_of_the_same_radiograph_of_a_lower_quality() -> None:
 def test_covering_leaves_the_rest_and_no_trace_of_what_was_there() -> None:
     rng = np.random.default_rng(0)
     picture = rng.uniform(0, 255, (1, 32, 32, 1)).astype(np.float32)
-    region = masks.middle(32)
-    covered = masks.cover(picture, region)
+    region = shortcuts.middle(32)
+    covered = shortcuts.cover(picture, region)
     assert np.array_equal(covered[0, ~region], picture[0, ~region])
     assert covered[0, region] == pytest.approx(picture[0, ~region].mean(), rel=1e-5)
     other = picture.copy()
     other[0, region] = 255
-    assert np.array_equal(masks.cover(other, region), covered)
-    assert masks.grow(region).sum() > region.sum()
+    assert np.array_equal(shortcuts.cover(other, region), covered)
+    assert shortcuts.grow(region).sum() > region.sum()
 
 
 @pytest.mark.parametrize("how", robustness.DISTURBANCES, ids=lambda how: f"{how.kind} {how.setting}")

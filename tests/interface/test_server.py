@@ -24,9 +24,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from benchmarks.images import crops
 from interface.core import loading
-from scripts.serving import Server, serve
+from scripts.serving import Server, Watch, serve, watch
 from scripts.visitor import Visitor
-from scripts.watching import Watch, watch
 from tests.conftest import ROOT
 from tests.files.builders import dicom
 

@@ -1,4 +1,4 @@
-"""The studies of trainings: DarkCovidNet's protocol, ablation, randomised weights, runs that did not ship."""
+"""The studies of trainings: DarkCovidNet's protocol, ablation, randomised weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from model.evaluation.render import studies
 from model.training.manifest import DatasetError
-from studies import ablation, attempts, darkcovidnet
+from studies import ablation, darkcovidnet
 from tests.conftest import draw_chest
 
 
@@ -36,7 +36,7 @@ def test_each_row_of_the_ablation_changes_one_thing() -> None:
     assert len(others) >= 5
     for variant in others:
         changed = {key: value for key, value in asdict(variant.settings).items() if value != asdict(base.settings)[key]}
-        assert len(changed) + (variant.hold_out != base.hold_out) == 1, variant.name
+        assert len(changed) == 1, variant.name
 
 
 def test_a_measured_row_of_the_ablation_is_not_trained_again(tmp_path: Path) -> None:
@@ -66,15 +66,3 @@ def test_randomised_weights_change_the_map() -> None:
     rows = randomisation.measure(model, pictures, 2)
     assert [row["randomised"] for row in rows] == ["logits", "conv2", "conv1"]
     assert all(-1 <= row["low"] <= row["correlation"] <= row["high"] < 1 for row in rows)
-
-
-def test_attempts_stand_beside_what_ships(tmp_path: Path) -> None:
-    figures = [
-        {"set": name, "metric": metric, "what": what, "value": 0.5, "low": 0.25, "high": 0.75}
-        for name, metric, what in attempts.WANTED.values()
-    ]
-    (tmp_path / "card.json").write_text(json.dumps({"figures": figures}))
-    (tmp_path / "history.csv").write_text("epoch,val_loss\n1,0.7\n2,0.4\n3,0.6\n")
-    attempts.main([f"ships={tmp_path}={tmp_path}", "--out", str(tmp_path)])
-    (row,) = json.loads((tmp_path / "attempts.json").read_text())["rows"]
-    assert row == ["ships", "0.400", *["0.500 (0.250 to 0.750)"] * 4]

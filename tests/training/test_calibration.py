@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from model.reading.card import Estimate
 from model.training import calibration
 
 
@@ -13,6 +14,7 @@ def test_auc_and_its_interval() -> None:
     truth = np.arange(400) % 2 == 0
     score = truth + rng.normal(0, 1, 400)
     found = calibration.estimate(calibration.auc, truth, score, [str(i) for i in range(400)])
+    assert found.low is not None and found.high is not None
     # Two normals one standard deviation apart: AUC = Phi(1 / sqrt 2) = 0.760.
     assert found.low < 0.760 < found.high
     assert found.low < found.value < found.high
@@ -25,7 +27,12 @@ def test_interval_grows_when_pictures_are_of_few_patients() -> None:
     score = truth + np.repeat(rng.normal(0, 1, 40), 10)
     single = calibration.estimate(calibration.auc, truth, score, [str(i) for i in range(400)])
     grouped = calibration.estimate(calibration.auc, truth, score, [str(i // 10) for i in range(400)])
-    assert grouped.high - grouped.low > 2 * (single.high - single.low)
+    assert _width(grouped) > 2 * _width(single)
+
+
+def _width(estimate: Estimate) -> float:
+    assert estimate.low is not None and estimate.high is not None
+    return estimate.high - estimate.low
 
 
 def test_sensitivity_and_specificity() -> None:

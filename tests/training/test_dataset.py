@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.training import dataset, labels, manifest, splits
+from model.training import dataset, manifest, splits, targets
 from tests.conftest import draw_chest
 
 
@@ -139,13 +139,13 @@ def test_small_class_and_single_class_are_refused(drawn_folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("label", ["COVID-19", "covid19", "COVID", "positive", "Covid_Positive"])
 def test_positive_class_is_found(label: str) -> None:
-    assert labels.is_positive(label)
-    assert labels.order_classes(["zebra", label, "normal"])[-1] == label
+    assert targets.is_positive(label)
+    assert targets.order_classes(["zebra", label, "normal"])[-1] == label
 
 
 @pytest.mark.parametrize("label", ["normal", "non-covid", "noncovid", "negative", "other"])
 def test_negative_class_is_not_taken_for_it(label: str) -> None:
-    assert not labels.is_positive(label)
+    assert not targets.is_positive(label)
 
 
 def test_shared_manifest_splits_without_leak(shared_data: Path) -> None:

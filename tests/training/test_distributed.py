@@ -148,11 +148,9 @@ def test_unusable_tf_config_is_a_sentence(text: str, monkeypatch: pytest.MonkeyP
 def test_what_can_not_be_shared_is_refused() -> None:
     three = distributed.Devices(processes=3)
     with pytest.raises(DeviceError, match="multiple of 3"):
-        three.check(32, norms=False)
-    with pytest.raises(DeviceError, match="--norms"):
-        three.check(33, norms=True)
-    three.check(33, norms=False)
-    distributed.SINGLE_DEVICE.check(31, norms=True)
+        three.check(32)
+    three.check(33)
+    distributed.SINGLE_DEVICE.check(31)
 
 
 @pytest.mark.parametrize("wanted", ["0", "-1", "two", ""])

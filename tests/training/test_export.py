@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.reading import bundle as shipped
-from model.training import export, gradcam, network
+from model.training import export, network
 from model.training.config import TrainingError
 from model.training.quantize import choose
 
@@ -32,9 +32,9 @@ def pictures() -> np.ndarray:
 def test_class_maps_equal_gradcam(pictures: np.ndarray) -> None:
     model = small_network()
     maps = network.with_maps(model).predict(pictures, verbose=0)["maps"]
-    reference = gradcam.gradcam(model, pictures, relu=False)
+    reference = network.gradcam(model, pictures, relu=False)
     assert np.abs(maps - reference).max() < 1e-4 * np.ptp(reference)
-    assert np.allclose(gradcam.gradcam(model, pictures), np.maximum(reference, 0))
+    assert np.allclose(network.gradcam(model, pictures), np.maximum(reference, 0))
 
 
 def test_cells_and_bias_add_up_to_the_logit(pictures: np.ndarray) -> None:
@@ -116,15 +116,3 @@ def test_bundle_loads_and_maps_add_up(small_bundle: Path) -> None:
     # What is left after the cells is the bias, the same for every picture up to the rounding of 8 bits.
     largest = max(np.abs(outputs.logits).max(), np.abs(other.logits).max())
     assert np.allclose(offset, other.logits - other.maps.sum(axis=(0, 1)), atol=0.05 + 0.02 * largest)
-
-
-def test_equalisation_brings_dark_and_pale_exports_together() -> None:
-    y, x = np.mgrid[0:64, 0:64] / 63
-    picture = (0.2 + 0.6 * x * y).astype(np.float32)[None, :, :, None]
-    pale, dark = (network.equalise(keras.ops.convert_to_tensor(255 * picture**g)).numpy() for g in (0.6, 1.8))
-    assert np.abs(pale - dark).mean() < 0.25 * np.abs(255 * picture**0.6 - 255 * picture**1.8).mean()
-    flat = pale[0, :, :, 0]
-    assert flat.min() >= 0 and flat.max() <= 255.01
-    # The curve only rises: it never turns a denser part into a paler one.
-    order = np.argsort(picture.ravel())
-    assert (np.diff(flat.ravel()[order]) >= -1e-3).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,9 +12,9 @@ import numpy as np
 import pytest
 
 from model.reading import bundle as shipped
-from model.training import background, batches, dataset, fit, manifest, network
+from model.training import dataset, manifest, network, targets
 from model.training.callbacks import RunCallback, read_history
-from model.training.config import Settings, TrainingError
+from model.training.config import Settings
 from tests.conftest import ROOT
 
 SMALL = ["--weights=none", "--image-size=64", "--batch-size=28", "--head-epochs=2", "--ema=0.9", "--first-stage=5"]
@@ -75,45 +74,26 @@ def test_weights_balance_classes_and_sources(drawn_folder: Path) -> None:
         for i, (source, label) in enumerate([("a", "normal")] * 90 + [("b", "normal")] * 10 + [("c", "covid19")] * 20)
     ]
     data = dataset.Dataset(tuple(made), np.zeros((120, 8, 8), np.uint8), ("normal", "covid19"), (), 0)
-    weights = batches.make_weights(data, np.arange(120), "source")
+    weights = targets.make_weights(data, np.arange(120))
     assert weights.mean() == pytest.approx(1)
     assert weights[:100].sum() == pytest.approx(weights[100:].sum(), rel=1e-4)
     assert weights[:90].sum() / weights[90:100].sum() == pytest.approx(3, rel=1e-4)
 
 
-def test_batches_depend_on_seed_and_epoch_alone() -> None:
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 255, (10, 32, 32), np.uint8)
-    targets = np.eye(2, dtype=np.float32)[np.arange(10) % 2]
-    settings = Settings(image_size=28, batch_size=4, start_size=20, start_epochs=1)
-    made = batches.Batches(pictures, targets, np.ones(10, np.float32), settings)
-    whole = [x.numpy() for x, _, _ in made.stream(0).take(6)]
-    later = [x.numpy() for x, _, _ in made.stream(1).take(3)]
-    assert [x.shape[1] for x in whole] == [20, 20, 20, 28, 28, 28]
-    assert all(np.array_equal(a, b) for a, b in zip(whole[3:], later, strict=True))
-    assert os.cpu_count() and whole[0].min() >= 0 and whole[0].max() <= 255
-
-
-def test_mixup_mixes_pictures_and_targets_by_the_same_share() -> None:
-    # Each picture is flat and as bright as its class, so its mix tells the share that was taken of either.
-    pictures = np.repeat(np.array([0, 200] * 4, np.uint8), 16 * 16).reshape(8, 16, 16)
-    targets = np.eye(2, dtype=np.float32)[np.arange(8) % 2]
-    settings = Settings(image_size=16, batch_size=8, mixup=1.0, strength="none")
-    mixed, soft, _ = next(iter(batches.Batches(pictures, targets, np.ones(8, np.float32), settings).stream(0)))
-    assert np.allclose(mixed.numpy().mean(axis=(1, 2, 3)), 200 * soft.numpy()[:, 1], atol=0.5)
-    assert np.allclose(soft.numpy().sum(axis=1), 1) and ((soft.numpy() > 0.01) & (soft.numpy() < 0.99)).any()
-
-
 def test_findings_give_soft_targets_where_the_classes_are_known() -> None:
     found = [("atypical", ""), ("unheard of", ""), ("indeterminate", ""), ("typical", "covid19")]
-    made = [manifest.Record(Path("x"), "siim", label, str(i), finding=f) for i, (f, label) in enumerate(found)]
+    made = [
+        manifest.Record(Path("x"), "siim", label, str(i), finding=f, split="" if label else "unlabelled")
+        for i, (f, label) in enumerate(found)
+    ]
     pictures = np.zeros((4, 8, 8), np.uint8)
     data = dataset.Dataset(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
-    chosen, soft = batches.make_soft_targets(data, np.arange(3))
-    assert chosen.tolist() == [0, 2]
+    chosen = targets.with_soft_target(data)
+    soft = targets.make_targets(data, chosen)
+    assert chosen == [0, 2]
     assert np.allclose(soft.sum(axis=1), 1) and soft[0].argmax() == 1 and soft[1].argmax() == 2
     two = dataset.Dataset(tuple(made), pictures, ("normal", "covid19"), (), 0)
-    assert batches.make_soft_targets(two, np.arange(3))[0].size == 0
+    assert targets.with_soft_target(two) == []
 
 
 def test_what_is_validated_and_kept_lies_on_the_grid_that_is_stored(tmp_path: Path) -> None:
@@ -135,54 +115,3 @@ def test_what_is_validated_and_kept_lies_on_the_grid_that_is_stored(tmp_path: Pa
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(kept, model.get_weights(), strict=True))
     # Training itself went on with the weights as they were.
     assert any(not np.allclose(a, b, atol=1e-5) for a, b in zip(kept, trained, strict=True))
-
-
-def test_a_picture_may_choose_among_its_own_source_alone() -> None:
-    kinds = [("a", "normal"), ("a", "covid19"), ("b", "normal"), ("b", "other"), ("c", "covid19"), ("a", "")]
-    made = [
-        manifest.Record(Path("x"), source, label, str(i), split="train" if label else "unlabelled")
-        for i, (source, label) in enumerate(kinds)
-    ]
-    pictures = np.zeros((6, 8, 8), np.uint8)
-    data = dataset.Dataset(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)
-    own = batches.source_classes(data, np.arange(6))
-    assert own.tolist() == [[True, False, True]] * 2 + [[True, True, False]] * 2 + [[True] * 3] * 2
-    targets = batches.make_targets(data, np.arange(5), Settings(smoothing=0.3))
-    settings = Settings(image_size=8, batch_size=5, within=1.0, strength="none", seed=3)
-    made_batches = batches.Batches(pictures[:5], targets, np.ones(5, np.float32), settings, own[:5])
-    _, narrowed, _ = next(iter(made_batches.stream(0)))
-    left_out = narrowed.numpy() == batches.LEFT_OUT
-    assert left_out.sum() == 4 and np.allclose(np.where(left_out, 0, narrowed).sum(axis=1), 1)
-
-
-def test_the_loss_knows_nothing_of_a_class_that_is_no_choice() -> None:
-    targets = np.array([[0.9, batches.LEFT_OUT, 0.1]], np.float32)
-    losses = [
-        float(fit.cross_entropy(keras.ops.array(targets), keras.ops.array([[1.0, other, 0.0]]))[0])
-        for other in (-20.0, 0.0, 20.0)
-    ]
-    two = np.array([1.0, 0.0]) - np.log(np.exp(1.0) + 1)
-    assert losses == pytest.approx([-(0.9 * two[0] + 0.1 * two[1])] * 3, rel=1e-5)
-
-
-def test_mixing_and_choosing_within_a_source_are_refused_together() -> None:
-    with pytest.raises(TrainingError, match="Leave one out"):
-        Settings(within=0.5, mixup=0.2)
-
-
-def test_what_is_not_lung_is_changed_and_the_lungs_stay() -> None:
-    rng = np.random.default_rng(4)
-    picture, other = rng.integers(0, 255, (2, 64, 64), np.uint8)
-    lungs = np.zeros((background.SIDE, background.SIDE), np.uint8)
-    lungs[32:96, 32:96] = 255
-    for seed in range(12):
-        changed = background.change(picture, lungs, other, np.random.default_rng(seed))
-        assert np.array_equal(changed[20:44, 20:44], picture[20:44, 20:44])
-        assert np.abs(changed[:12].astype(int) - picture[:12]).mean() > 20
-    whole = background.change(picture, np.full_like(lungs, 255), other, rng)
-    assert np.array_equal(whole, picture)
-
-
-def test_lungs_are_found_for_training_or_nothing_is_changed() -> None:
-    found = background.find_lungs(np.zeros((2, 40, 40), np.uint8))
-    assert found.shape == (2, background.SIDE, background.SIDE) and found.min() == 255

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.training import config, dataset, labels, manifest
+from model.training import config, dataset, manifest, targets
 from model.training.folders import HIDDEN, MASK, OUTSIDE_CLASS, OUTSIDE_SPLIT
 from tests.conftest import draw_chest
 
@@ -293,5 +293,5 @@ def test_given_splits_stay_and_missing_ones_come_out_of_training(tmp_path: Path)
     ],
 )
 def test_negative_class_comes_first_and_positive_last(first: str, last: str) -> None:
-    assert labels.order_classes([first, last]) == labels.order_classes([last, first]) == (first, last)
-    assert not labels.is_positive(first) and labels.is_negative(first)
+    assert targets.order_classes([first, last]) == targets.order_classes([last, first]) == (first, last)
+    assert not targets.is_positive(first) and targets.is_negative(first)

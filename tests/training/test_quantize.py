@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from model.reading import stages
 from model.training import network
-from model.training.quantize import choose, convert, int8
+from model.training.quantize import choose, convert
 from tests.training.networks import tiny_resnet
 
 SIZE = 64
@@ -39,13 +39,13 @@ def pictures() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def content(model: keras.Model, pictures: np.ndarray) -> bytes:
-    return int8.convert(model, pictures)
+    return convert.convert_to_int8(model, pictures)
 
 
 def test_folded_stem_gives_the_same(model: keras.Model, pictures: np.ndarray) -> None:
     three = network.with_maps(model)
     before = three.predict(pictures[:4], verbose=0)
-    after = int8.fold_input(three).predict(pictures[:4], verbose=0)
+    after = convert.fold_input(three).predict(pictures[:4], verbose=0)
     for name, values in before.items():
         assert np.abs(values - after[name]).max() < 1e-4 * np.ptp(values), name
 
@@ -83,7 +83,7 @@ def test_stages_are_handed_out_as_numbers_of_the_network(
 
 def test_a_network_with_other_layers_does_not_fit() -> None:
     image = keras.Input((SIZE, SIZE, 1))
-    assert not int8.fits(keras.Model(image, keras.layers.Conv2D(4, 3, name="conv1_conv")(image)))
+    assert not convert.fits(keras.Model(image, keras.layers.Conv2D(4, 3, name="conv1_conv")(image)))
 
 
 def test_lost_auc_is_that_of_the_source_that_loses_most() -> None:

@@ -19,7 +19,7 @@ from model.training.config import Settings, TrainingError
 from tests.training.networks import tiny_resnet
 
 SMALL = ["--arch=tiny", "--weights=none", "--image-size=64", "--batch-size=28", "--head-epochs=2", "--ema=0.9"]
-SMALL += ["--first-stage=1", "--learning-rate=3e-3", "--strength=none"]
+SMALL += ["--first-stage=1", "--learning-rate=3e-3", "--degrade=0"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -131,7 +131,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--data", "nowhere.csv"], "nowhere.csv does not exist"),
         (["fit"], "Give --data"),
-        (["--data", "x", "--strength", "wild"], "Unknown --strength wild"),
+        (["--data", "x", "--views", "3"], "does not go with --views 3"),
         (["export", "nowhere"], "holds no run"),
         (["bench", "--synthetic", "--steps", "0"], "--steps 0 measures nothing"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import keras
@@ -11,14 +12,16 @@ import pytest
 from model.reading import bundle as bundles
 from model.reading.card import Framing
 from model.reading.framing import Box
-from model.training import config, network
-from model.training.crops import FINDINGS, MASK, WIDE, Crops, cut, widen
+from model.training import background, bench, config, network
 from model.training.dataset import Dataset
 from model.training.degrade import Degradation, degrade
 from model.training.losses import PackedLoss
 from model.training.manifest import Record
-from model.training.views import Views, make_view, pack
+from model.training.targets import FINDINGS
+from model.training.views import MASK, Crops, Views, crop, cut, make_view, pack
 from tests.training.test_fit import run_training
+
+WIDE = 192
 
 
 def records(*rows: tuple[str, str, str]) -> tuple[Record, ...]:
@@ -47,7 +50,7 @@ def test_folding_keeps_what_the_network_says() -> None:
 
 def draws(*rows: tuple[str, str, str]) -> np.ndarray:
     data = Dataset(records(*rows), np.zeros((len(rows), 64, 64), np.uint8), ("normal", "covid19"), (), 0)
-    return cut(data, None, None).probabilities
+    return cut(data, None, config.Settings()).probabilities
 
 
 def test_probabilities_are_even_by_class_and_milder_by_source() -> None:
@@ -67,7 +70,7 @@ def test_findings_are_known_where_a_source_says_them() -> None:
     rows = [("nih14", "other", "Mass|Nodule"), ("nih", "other", "Pneumonia"), ("nih", "normal", "No Finding"),
             ("siim", "covid19", "typical")]  # fmt: skip
     data = Dataset(records(*rows), np.zeros((4, 64, 64), np.uint8), ("normal", "other", "covid19"), (), 0)
-    crops = cut(data, None, None)
+    crops = cut(data, None, config.Settings())
     assert crops.findings.sum(axis=1).tolist() == [2, -(len(FINDINGS) - 2), 0, -len(FINDINGS)]
     assert np.allclose(crops.targets.sum(axis=1), 1) and crops.targets.argmax(axis=1).tolist() == [1, 1, 0, 2]
 
@@ -75,11 +78,11 @@ def test_findings_are_known_where_a_source_says_them() -> None:
 def test_wide_crop_keeps_the_box_in_its_place() -> None:
     picture = np.zeros((256, 256), np.uint8)
     picture[77:179, 64:192] = 200
-    crop, box = widen(picture, Box(0.25, 0.3, 0.75, 0.7), 0.06)
-    assert crop.shape == (WIDE, WIDE) and box is not None
+    part, box = crop(picture, Box(0.25, 0.3, 0.75, 0.7), 0.06, WIDE)
+    assert part.shape == (WIDE, WIDE) and box is not None
     rows, columns = box.slices(WIDE, WIDE)
-    assert crop[rows, columns].mean() > 190 and crop[: rows.start - 2].max() < 60
-    assert widen(picture, None, 0.06)[1] is None
+    assert part[rows, columns].mean() > 190 and part[: rows.start - 2].max() < 60
+    assert crop(picture, None, 0.06, WIDE)[1] is None
 
 
 def test_views_depend_on_seed_and_epoch_alone_and_come_in_pairs() -> None:
@@ -88,7 +91,6 @@ def test_views_depend_on_seed_and_epoch_alone_and_come_in_pairs() -> None:
     targets, findings = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]], np.full((6, len(FINDINGS)), -1, np.float32)
     crops = Crops(pictures, (Box(0.1, 0.1, 0.9, 0.9), None) * 3, targets, findings, np.full(6, 1 / 6))
     settings = config.Settings(
-        strength="forms",
         image_size=48,
         detail=32,
         start_size=40,
@@ -96,6 +98,7 @@ def test_views_depend_on_seed_and_epoch_alone_and_come_in_pairs() -> None:
         batch_size=4,
         steps_per_epoch=2,
         margin=0.1,
+        views=2,
     )
     views = Views(crops, settings)
     whole = [(x.numpy(), y.numpy()) for x, y in views.stream(0).take(4)]
@@ -105,6 +108,37 @@ def test_views_depend_on_seed_and_epoch_alone_and_come_in_pairs() -> None:
     for images, packed in whole:
         assert np.array_equal(packed[::2], packed[1::2]) and not np.array_equal(images[0], images[1])
     assert settings.easing(0) == 1 and settings.easing(settings.epochs - 1) == pytest.approx(settings.ease)
+
+
+def test_settings_of_an_earlier_version_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    earlier = {
+        "image_size": 112,
+        "strength": "forms",
+        "noisy_sources": ["nih"],
+        "detail": 80,
+        "margin": 0.06,
+        "views": 1,
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(earlier), encoding="utf-8")
+    settings = config.Settings.read(tmp_path / "settings.json")
+    assert settings == config.Settings(image_size=112, detail=80, margin=0.06)
+    assert "earlier version are left out: noisy_sources, strength." in capsys.readouterr().out
+    # The size decides which pictures are copies, and with it the split.
+    assert settings.decoded_size == 256 and settings.cropped_size == WIDE
+
+
+def test_pictures_are_decoded_large_enough_for_what_is_seen_of_them() -> None:
+    assert config.Settings(image_size=224).decoded_size == 256
+    assert config.Settings(image_size=224, margin=0.1).decoded_size == 448
+    assert config.Settings(image_size=320).cropped_size > 320
+
+
+def test_the_head_learns_from_pictures_as_they_are() -> None:
+    settings = config.Settings(image_size=32, start_size=24, start_epochs=1)
+    crops = bench.draw(settings, 20)
+    images, targets = Views(crops, settings).plain(12)
+    assert images.shape == (12, 24, 24, 1) and targets.shape == (12, 3)
+    assert Views(crops, settings).plain(100)[0].shape[0] == 20
 
 
 def test_degradations_of_no_strength_change_nothing() -> None:
@@ -132,6 +166,18 @@ def test_background_of_views_is_replaced_and_the_lungs_stay() -> None:
     assert any(same) and np.abs(replaced[:20] - plain[:20]).mean() > 20
 
 
+def test_every_kind_of_background_leaves_the_lungs() -> None:
+    rng = np.random.default_rng(4)
+    picture, other = rng.integers(0, 255, (2, 64, 64), np.uint8)
+    lungs = np.zeros((background.SIDE, background.SIDE), np.uint8)
+    lungs[32:96, 32:96] = 255
+    for seed in range(12):
+        changed = background.replace(picture, lungs, other, np.random.default_rng(seed))
+        assert np.array_equal(changed[20:44, 20:44], picture[20:44, 20:44])
+        assert np.abs(changed[:12].astype(int) - picture[:12]).mean() > 20
+    assert np.array_equal(background.replace(picture, np.full_like(lungs, 255), other, rng), picture)
+
+
 def test_loss_pulls_views_together_and_leaves_unknown_findings_out() -> None:
     targets, unknown = np.eye(3, dtype=np.float32)[[0, 0]], np.full((2, len(FINDINGS)), -1, np.float32)
     logits = np.zeros((2, 3 + len(FINDINGS)), np.float32)
@@ -147,7 +193,7 @@ def test_loss_pulls_views_together_and_leaves_unknown_findings_out() -> None:
 
 @pytest.mark.slow
 def test_a_run_on_degraded_views_ends_in_a_bundle(drawn_folder: Path, tmp_path: Path) -> None:
-    more = ("--strength", "forms", "--detail", "48", "--epochs", "2", "--steps-per-epoch", "3")
+    more = ("--detail", "48", "--epochs", "2", "--steps-per-epoch", "3")
     done = run_training(drawn_folder, tmp_path / "run", *more)
     assert done.returncode == 0, done.stderr[-2000:]
     bundle = bundles.load(tmp_path / "run" / "bundle")
@@ -155,9 +201,9 @@ def test_a_run_on_degraded_views_ends_in_a_bundle(drawn_folder: Path, tmp_path: 
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(config.TrainingError, match="needs --strength forms"):
-        config.Settings(margin=0.1)
     with pytest.raises(config.TrainingError, match="does not go with"):
-        config.Settings(strength="forms", batch_size=31)
+        config.Settings(views=2, batch_size=31)
+    with pytest.raises(config.TrainingError, match="give --lungs"):
+        cut(Dataset((), np.zeros((0, 64, 64), np.uint8), ("normal", "covid19"), (), 0), None, config.Settings(margin=0))
     with pytest.raises(config.TrainingError, match="above --image-size"):
         config.Settings(image_size=64, detail=96)

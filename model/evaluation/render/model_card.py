@@ -127,7 +127,7 @@ def _details(card: Card) -> str:
         ("Started from", f"{start['name']}: {start['origin']} ({start['licence']})"),
         (
             "Trained",
-            f"{settings['epochs']} epochs, AdamW, harmonise `{settings['harmonise']}`, seed {settings['seed']}",
+            f"{settings['epochs']} epochs, AdamW, seed {settings['seed']}",
         ),
         ("Calibration", f"{card.calibration.method}, T = {card.temperature:.4f}"),
         ("Licence", f"code {card.licence.code}; weights: {card.licence.weights}"),
@@ -192,7 +192,7 @@ def _checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str
         ("Who was included and left out", "as the sets chose; unreadable files and non-frontal views are left out"),
         (
             "Preprocessing",
-            _preprocessing(card.framing, settings),
+            _preprocessing(card.framing),
         ),
         ("Selection of parts of the data", "per source, listed under Training data"),
         ("De-identification", "by the owners of the sets; no tag of a DICOM file is kept"),
@@ -218,7 +218,7 @@ def _checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str
             "by a rule that was written down first (`docs/choosing.md`), on hospitals that training never saw and on "
             "validation pictures; never by a test picture",
         ),
-        ("Ensembles", f"teacher: {settings.get('teacher') or 'none'}; one network ships"),
+        ("Ensembles", "none: one network ships"),
         ("Metrics", "Metrics, above"),
         ("Uncertainty and significance", "95 % intervals by patient; no test of significance"),
         ("Robustness", f"{TABLES}, Robustness"),
@@ -244,11 +244,11 @@ def _checklist(card: Card, evidence: dict[str, Any]) -> list[tuple[int, str, str
     ]
 
 
-def _preprocessing(framing: Framing, settings: dict[str, Any]) -> str:
+def _preprocessing(framing: Framing) -> str:
     """What the network's input is made of, in words."""
     margin = framing.margin
     seen = "grey" if margin is None else f"grey, cut to the lungs' box with {margin:.0%} more on each side"
     sharpness = f"squashed to {framing.size} px"
     if framing.detail != framing.size:
         sharpness = f"brought to {framing.detail} px, the one sharpness of all, and enlarged to {framing.size} px"
-    return f"{seen}, {sharpness}, `{settings['harmonise']}` inside the network"
+    return f"{seen}, {sharpness}, standardised inside the network"

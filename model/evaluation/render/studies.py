@@ -29,10 +29,6 @@ STUDIES = {
         "Ablation: one change a row, same seed and budget",
         "`python -m studies.ablation --weights FILE` writes it, in about an hour",
     ),
-    "attempts.json": (
-        "Trained at full size, and not shipped",
-        "`python -m studies.attempts NAME=RUN=BUNDLE ...` writes it",
-    ),
     "seeds.json": ("Three seeds", "the ablation writes it too"),
     "studied_errors.json": (
         "The most confident errors, looked at",

@@ -148,24 +148,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """What the network does in a hospital that training never saw, at the default operating point.
-
-    Attributes:
-        source, set: the collection, and the test set in words.
-        role: "choice" (networks were chosen by it) or "external" (looked at once, at the end).
-        sensitivity: None where it has no pictures of the positive class.
-        called_ill: share of healthy chests that are called ill in any way; None where it has none.
-    """
-
-    source: str
-    set: str = ""
-    role: str = ""
-    sensitivity: Estimate | None = None
-    called_ill: Estimate | None = None
-
-
-@dataclass(frozen=True)
 class Training:
     """What the network was trained on, from which weights, with which settings, and how each epoch ended."""
 
@@ -269,7 +251,6 @@ class Card:
     uncertain: Uncertain = Uncertain(0.0)
     training: Training = Training()
     figures: tuple[Figure, ...] = ()
-    elsewhere: tuple[Elsewhere, ...] = ()
     intended_use: str = ""
     limits: tuple[str, ...] = ()
     licence: Licence = Licence()

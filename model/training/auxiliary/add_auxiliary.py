@@ -45,7 +45,6 @@ def add_auxiliary(run: Path, folder: Path, *, train_lungs: bool = True, train_mi
         "threshold": round(screener.threshold, 6),
         "chosen_on": "validation",
         "tested": input_check.measure(screener, samples, features),
-        "curve": input_check.curve(screener, samples, features),
     }
     if train_lungs and network.card.framing.margin is None:
         files[shipped.LUNGS_FILE], card["lungs"] = make_lungs(manifest, data, network.segmenter)

@@ -19,8 +19,8 @@ from model.errors import Unreadable
 from model.reading.bundle import Bundle, View, check_features
 from model.reading.input_check import FRONTAL, MENDING, Screener
 from model.reading.radiograph import Radiograph, decode
-from model.training.augment import STRENGTHS, augment
 from model.training.dataset import Dataset
+from model.training.degrade import Degradation, degrade, turn
 
 # Findings of the manifest's source "gate" that are not radiographs; the others are radiographs of other body parts.
 MEDICAL = frozenset({"chest_ct", "brain_mri", "ultrasound"})
@@ -28,7 +28,6 @@ NOT_MEDICAL = frozenset({"photo", "photograph", "document"})
 LATERAL = "lateral_chest"
 # Share of frontal radiographs that may be refused: below the target of 1 %, because other hospitals' need some.
 REFUSED_FRONTAL = 0.0075
-THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 DIRECTIONS = 64
 # Images of each split, and how many of them are rotated or augmented: read in a few minutes.
 FRONTAL_PER_PART = {"train": 1000, "validation": 1000, "test": 700, "external": 700}
@@ -125,8 +124,11 @@ def _turned(path: Path, turns: int, inverted: bool) -> Callable[[], np.ndarray]:
 
 
 def _varied(picture: np.ndarray, seed: int) -> Callable[[], np.ndarray]:
-    how = STRENGTHS["strong"]
-    return lambda: augment(np.asarray(picture), len(picture), np.random.default_rng(seed), how)
+    def read() -> np.ndarray:
+        rng, how = np.random.default_rng(seed), Degradation()
+        return turn(degrade(np.asarray(picture), rng, how), rng, how.turn).astype(np.float32)
+
+    return read
 
 
 def _photographed(picture: np.ndarray, seed: int) -> Callable[[], np.ndarray]:
@@ -274,26 +276,6 @@ def extract_cached(bundle: Bundle, samples: list[Sample], cache: Path) -> tuple[
     places = {id(sample): i for i, sample in enumerate(samples)}
     np.savez(cache, key=key, kept=np.array([places[id(sample)] for sample in kept]), features=features)
     return kept, features
-
-
-def curve(screener: Screener, samples: list[Sample], features: np.ndarray) -> list[dict]:
-    """What other thresholds would refuse of the part "test".
-
-    Args:
-        screener: fitted.
-        samples: N of them.
-        features: (N, F).
-
-    Returns:
-        A row for each threshold: the share refused of frontal radiographs and of every other kind.
-    """
-    chances = screener.chances(screener.standardise(features))[:, screener.kinds.index(FRONTAL)]
-    kinds = np.array([s.kind if s.part == "test" else "" for s in samples])
-    return [
-        {"threshold": threshold}
-        | {kind: round(float((chances[kinds == kind] < threshold).mean()), 4) for kind in sorted(set(kinds) - {""})}
-        for threshold in THRESHOLDS
-    ]
 
 
 def measure(screener: Screener, samples: list[Sample], features: np.ndarray) -> list[dict]:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from model.reading.bundle import Bundle
 from model.training import calibration, network
-from model.training.quantize import convert, int8
+from model.training.quantize import convert
 
 # Schemes with float activations are tried in the order of their speed until no validation score changes by more.
 LARGEST_CHANGE = 0.01
@@ -98,9 +98,9 @@ def _schemes(
     model: keras.Model, read_calibration_images: Callable[[], np.ndarray]
 ) -> Iterator[tuple[str, bytes, Callable[[Comparison], bool]]]:
     """Name, content and condition of each scheme, converted when its turn comes."""
-    if int8.fits(model):
-        content = int8.convert(model, read_calibration_images())
-        yield int8.NAME, content, lambda comparison: calibration.keeps(comparison.auc_lost, comparison.rank)
+    if convert.fits(model):
+        content = convert.convert_to_int8(model, read_calibration_images())
+        yield convert.FULL_INT8, content, lambda comparison: calibration.keeps(comparison.auc_lost, comparison.rank)
     exact = convert.convert(network.with_maps(model))
     network.round_to_int8(model)
     rounded = convert.convert(network.with_maps(model))
