@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fit(commands: Any) -> None:
     from model.training.config import RESUMABLE
-    from model.training.manifest import HELD_OUT_SOURCES
+    from model.training.data.manifest import HELD_OUT_SOURCES
 
     fit = commands.add_parser("fit", help="fine-tune and export (the default command)")
     fit.set_defaults(command=_fit, again="go on with --resume")
@@ -161,7 +161,8 @@ def _plan_and_settings(options: argparse.Namespace) -> tuple[Plan, Settings]:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from model.training import config, dataset, manifest
+    from model.training import config
+    from model.training.data import dataset, manifest
 
     plan, settings = _plan_and_settings(options)
     if options.check:
@@ -183,13 +184,13 @@ def _fit(options: argparse.Namespace) -> None:
         print(devices, flush=True)
     fit.fit(data, settings, options.run, resume=options.resume, tensorboard=options.tensorboard, devices=devices)
     if devices.chief and not options.no_export:
-        from model.training.export import export_run
+        from model.training.export.bundle import export_run
 
         export_run(options.run, options.out or options.run / "bundle")
 
 
 def _export(options: argparse.Namespace) -> None:
-    from model.training.export import export_run
+    from model.training.export.bundle import export_run
 
     run = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
     weights = None if options.checkpoint.is_dir() else options.checkpoint
@@ -229,7 +230,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from model.training import bench, config, dataset
+    from model.training import bench, config
+    from model.training.data import dataset
 
     settings = replace(config.Settings(), **_given_settings(options))
     data = None

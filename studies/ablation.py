@@ -14,8 +14,10 @@ import numpy as np
 
 from model.evaluation.metrics import auc_of, row
 from model.evaluation.render import studies
-from model.training import calibration, config, dataset, fit, network
+from model.training import config, fit, network
 from model.training.config import Settings
+from model.training.data import dataset
+from model.training.export import calibration
 
 # Small enough for all rows to fit into an hour on two cores; the shipped run's choices otherwise.
 BASE = Settings(

@@ -19,9 +19,11 @@ from model.reading.card import Framing
 from model.reading.framing import enlarge, frame, lungs_box
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import decode, to_input
-from model.training import calibration, config, dataset, network
-from model.training.dataset import Dataset
-from model.training.manifest import CHOICE_SOURCES
+from model.training import config, network
+from model.training.data import dataset
+from model.training.data.dataset import Dataset
+from model.training.data.manifest import CHOICE_SOURCES
+from model.training.export import calibration
 
 # Pictures whose forms are compared.
 SAMPLE = 240

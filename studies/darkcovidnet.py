@@ -15,9 +15,9 @@ from model.evaluation import linear
 from model.evaluation.metrics import mean_row
 from model.evaluation.render import studies
 from model.reading.radiograph import to_input
-from model.training.dataset import decode_pictures
-from model.training.manifest import find_records
-from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
+from model.training.data.dataset import decode_pictures
+from model.training.data.manifest import find_records
+from model.training.data.splits import find_copies, perceptual_hashes, tie_duplicates
 
 SOURCES = ("darkcovid", "nih")
 CLASSES = ("normal", "other", "covid19")

@@ -12,8 +12,9 @@ from scipy.stats import spearmanr
 
 from model.evaluation.render import studies
 from model.reading import bundle as bundles
-from model.training import config, dataset, network
-from model.training.export import read_pictures
+from model.training import config, network
+from model.training.data import dataset
+from model.training.export.bundle import read_pictures
 
 PICTURES = 24
 # Below this mean rank correlation the map has lost what the learned one showed.

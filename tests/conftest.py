@@ -107,8 +107,11 @@ def small_bundle(make_once: Callable[[str, Callable[[Path], object]], Path], dra
 def _train_small_bundle(drawn_folder: Path, folder: Path) -> None:
     import keras
 
-    from model.training import card, dataset, export, manifest, network
+    from model.training import network
     from model.training.config import Settings
+    from model.training.data import dataset, manifest
+    from model.training.export import bundle as export
+    from model.training.export import card
 
     found = manifest.select(manifest.find_records(drawn_folder).records)
     data = dataset.check(found, size=64, seed=1)

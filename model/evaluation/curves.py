@@ -9,7 +9,7 @@ import numpy as np
 
 from model.evaluation.metrics import Rows, calibration_of, row
 from model.evaluation.study import PictureSet, Study
-from model.training import calibration
+from model.training.export import calibration
 
 ROC, PRECISION_RECALL = "ROC", "precision-recall"
 # Even steps: finer than any of these sets resolves, and few enough for a page.

@@ -15,10 +15,10 @@ from tqdm import tqdm
 from model.evaluation.study import EvidenceError, Study
 from model.reading import bundle as bundles
 from model.reading.card import Source
-from model.training import dataset
 from model.training.config import Settings
-from model.training.manifest import Record, find_records, select
-from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
+from model.training.data import dataset
+from model.training.data.manifest import Record, find_records, select
+from model.training.data.splits import find_copies, perceptual_hashes, tie_duplicates
 
 # Pixels a side of the pictures that linear models and the search for copies look at.
 SMALL = 64

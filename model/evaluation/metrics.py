@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model.training import calibration
+from model.training.export import calibration
 
 Rows = list[dict[str, Any]]
 # The observed share in a bin of fewer pictures is mostly chance.

@@ -12,8 +12,8 @@ import numpy as np
 
 from model.evaluation.metrics import Rows, row
 from model.evaluation.study import PictureSet, Study
-from model.training import calibration
-from model.training.targets import make_weights
+from model.training.data.targets import make_weights
+from model.training.export import calibration
 
 # An error is a confident one where the odds are this many times those at the decision boundary.
 CONFIDENT_ODDS = 10

@@ -13,7 +13,7 @@ import numpy as np
 from model.evaluation.metrics import Rows, auc_of, row
 from model.evaluation.study import EvidenceError, PictureSet, Study
 from model.reading.radiograph import to_input
-from model.training import calibration
+from model.training.export import calibration
 
 REAL = "the whole picture"
 ERASED = "average lungs erased"

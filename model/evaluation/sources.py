@@ -9,9 +9,9 @@ import numpy as np
 from model.evaluation.metrics import Rows, auc_of, calibration_of, mean_row, row
 from model.evaluation.study import PictureSet, Study
 from model.reading.prevalence import Share, predictive_values
-from model.training import calibration
-from model.training import card as bundle_card
-from model.training.targets import healthy_class
+from model.training.data.targets import healthy_class
+from model.training.export import calibration
+from model.training.export import card as bundle_card
 
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 

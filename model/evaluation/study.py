@@ -15,8 +15,9 @@ from model.reading import bundle as bundles
 from model.reading.card import Card
 from model.reading.framing import Box, frame, lungs_box
 from model.reading.radiograph import Radiograph, decode
-from model.training import calibration, dataset
-from model.training.manifest import describe_set
+from model.training.data import dataset
+from model.training.data.manifest import describe_set
+from model.training.export import calibration
 
 if TYPE_CHECKING:
     from model.evaluation.loading import Outputs, Passes

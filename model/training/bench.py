@@ -19,10 +19,10 @@ from model.machine import describe
 from model.reading.framing import Box
 from model.training import distributed, network
 from model.training.config import Settings, TrainingError
-from model.training.dataset import Dataset
+from model.training.data.dataset import Dataset
+from model.training.data.targets import FINDINGS
+from model.training.data.views import Crops, Views, cut
 from model.training.fit import compile_model, load_segmenter, prepare
-from model.training.targets import FINDINGS
-from model.training.views import Crops, Views, cut
 
 # Steps before the measurement: the first one traces the graph, the second may still fill caches.
 WARM_UP = 2

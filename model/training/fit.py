@@ -16,11 +16,11 @@ from model.training import network
 from model.training.all_reduce import AllReduceAdamW
 from model.training.callbacks import CHECKPOINT, WEIGHTS, RunCallback, read_history
 from model.training.config import Settings, TrainingError
-from model.training.dataset import Dataset
+from model.training.data.dataset import Dataset
+from model.training.data.targets import FINDINGS, make_weights
+from model.training.data.views import Views, cut, find_boxes, pack
 from model.training.distributed import SINGLE_DEVICE, Devices
 from model.training.losses import PackedLoss, accuracy
-from model.training.targets import FINDINGS, make_weights
-from model.training.views import Views, cut, find_boxes, pack
 
 # Pictures whose features the head is fitted on first, at most.
 HEAD_PICTURES = 2048

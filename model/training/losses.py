@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.training.targets import FINDINGS
+from model.training.data.targets import FINDINGS
 
 
 @keras.saving.register_keras_serializable("radiographs")

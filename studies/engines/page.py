@@ -10,7 +10,7 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
 
-from model.training.calibration import AUC_LOST, RANK_KEPT
+from model.training.export.calibration import AUC_LOST, RANK_KEPT
 from scripts.reliability import targets as target_table
 from studies.engines import ways
 from studies.engines.run import ROOT, keeps

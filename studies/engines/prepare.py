@@ -65,9 +65,11 @@ def _apart(step: Callable[..., Any], *arguments: Path) -> Any:
 def by_tensorflow(files: Path, bundle_folder: Path, weights: Path) -> dict[str, Any]:
     """Pictures with Keras' answers, the TFLite files, and the weights as Keras and PyTorch take them; the facts."""
     from model.reading import bundle as bundles
-    from model.training import config, dataset, export, network
-    from model.training.calibration import fit_temperature
-    from model.training.quantize import convert
+    from model.training import config, network
+    from model.training.data import dataset
+    from model.training.export import bundle as export
+    from model.training.export import convert
+    from model.training.export.calibration import fit_temperature
 
     bundle = bundles.load(bundle_folder)
     card = bundle.card
@@ -124,7 +126,7 @@ def full_int8(exact: bytes, calibration: np.ndarray) -> bytes:
     from ai_edge_quantizer.quantizer import Quantizer
     from ai_edge_quantizer.recipe_manager import RecipeManager
 
-    from model.training.quantize import convert
+    from model.training.export import convert
 
     recipe = RecipeManager()
     for name in IN_INT8:

@@ -203,7 +203,7 @@ def judge(facts: Row, outputs: Answer, files: Path, *, clipped: bool) -> Row:
     import cv2
     from scipy.stats import spearmanr
 
-    from model.training import calibration
+    from model.training.export import calibration
 
     positive = facts["positive"]
     with np.load(files / "reference.npz") as reference:
@@ -229,7 +229,7 @@ def judge(facts: Row, outputs: Answer, files: Path, *, clipped: bool) -> Row:
 
 def keeps(row: Row, reference_auc: float) -> bool:
     """Whether a form may be shipped, by its AUC and heatmaps against those of Keras in float32."""
-    from model.training import calibration
+    from model.training.export import calibration
 
     return row.get("auc") is not None and calibration.keeps(reference_auc - row["auc"], row.get("rank_correlation", 0))
 
@@ -244,7 +244,7 @@ def targets(result: Row, seconds: dict[str, list[float]]) -> Row:
     Returns:
         What was promised -> {"limit", "found", "met"}.
     """
-    from model.training.calibration import AUC_LOST, RANK_KEPT
+    from model.training.export.calibration import AUC_LOST, RANK_KEPT
 
     rows, auc = result["rows"], result["reference_auc"]
     promised: Row = {}

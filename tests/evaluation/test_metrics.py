@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 from model.evaluation import curves, metrics
-from model.training import calibration
+from model.training.export import calibration
 
 
 def test_quick_metrics_equal_the_slow_ones() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import train
 from model.evaluation import codec, curves, linear, loading, run, study
-from model.training.manifest import describe_set
+from model.training.data.manifest import describe_set
 from tests.evaluation.conftest import evidence
 
 

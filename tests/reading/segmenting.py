@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from model.reading.lungs import Segmenter
-from model.training.quantize import convert
+from model.training.export import convert
 
 SIDE = 64
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from model.evaluation.render import studies
-from model.training.manifest import DatasetError
+from model.training.data.manifest import DatasetError
 from studies import ablation, darkcovidnet
 from tests.conftest import draw_chest
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import train
-from model.training import bench, dataset, manifest, network
+from model.training import bench, network
 from model.training.config import Settings, TrainingError
-from model.training.views import Views
+from model.training.data import dataset, manifest
+from model.training.data.views import Views
 from tests.training.networks import tiny_resnet
 
 

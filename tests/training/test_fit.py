@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from model.reading import bundle as shipped
-from model.training import dataset, manifest, network, targets
+from model.training import network
 from model.training.callbacks import RunCallback, read_history
 from model.training.config import Settings
+from model.training.data import dataset, manifest, targets
 from tests.conftest import ROOT
 
 SMALL = ["--weights=none", "--image-size=64", "--batch-size=28", "--head-epochs=2", "--ema=0.9", "--first-stage=5"]

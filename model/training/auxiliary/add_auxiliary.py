@@ -12,9 +12,10 @@ from typing import Any
 from model.reading import bundle as shipped
 from model.reading.lungs import Segmenter
 from model.reading.mirror import SideTeller
-from model.training import config, dataset
+from model.training import config
 from model.training.auxiliary import input_check, lungs, mirror
-from model.training.export import seal, swap
+from model.training.data import dataset
+from model.training.export.bundle import seal, swap
 
 
 def add_auxiliary(run: Path, folder: Path, *, train_lungs: bool = True, train_mirror: bool = True) -> None:

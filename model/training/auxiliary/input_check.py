@@ -19,8 +19,8 @@ from model.errors import Unreadable
 from model.reading.bundle import Bundle, View, check_features
 from model.reading.input_check import FRONTAL, MENDING, Screener
 from model.reading.radiograph import Radiograph, decode
-from model.training.dataset import Dataset
-from model.training.degrade import Degradation, degrade, turn
+from model.training.data.dataset import Dataset
+from model.training.data.degrade import Degradation, degrade, turn
 
 # Findings of the manifest's source "gate" that are not radiographs; the others are radiographs of other body parts.
 MEDICAL = frozenset({"chest_ct", "brain_mri", "ultrasound"})

@@ -14,11 +14,11 @@ from keras import layers, ops
 from model.reading.framing import lungs_box
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import Radiograph, to_input
-from model.training.dataset import Dataset
-from model.training.degrade import curve
-from model.training.manifest import DatasetError
-from model.training.quantize import convert
-from model.training.splits import find_copies, perceptual_hashes, tie_duplicates
+from model.training.data.dataset import Dataset
+from model.training.data.degrade import curve
+from model.training.data.manifest import DatasetError
+from model.training.data.splits import find_copies, perceptual_hashes, tie_duplicates
+from model.training.export import convert
 
 SIDE = 128
 # Pixels a side of the stored images and masks.

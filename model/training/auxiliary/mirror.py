@@ -10,9 +10,9 @@ from keras import layers, ops
 
 from model.reading.mirror import SideTeller
 from model.reading.radiograph import Radiograph, to_input
-from model.training.dataset import Dataset
-from model.training.degrade import Degradation, degrade, turn
-from model.training.quantize import convert
+from model.training.data.dataset import Dataset
+from model.training.data.degrade import Degradation, degrade, turn
+from model.training.export import convert
 
 SIDE = 96
 WIDTHS = (24, 32, 48, 64)

@@ -13,13 +13,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from model.training import calibration
 from model.training.callbacks import read_history
 from model.training.config import Settings
-from model.training.dataset import Dataset
-from model.training.manifest import CHOICE_SOURCES, Record, describe_set
+from model.training.data.dataset import Dataset
+from model.training.data.manifest import CHOICE_SOURCES, Record, describe_set
+from model.training.data.targets import healthy_class
+from model.training.export import calibration
 from model.training.network import WHOLE_SUFFIX
-from model.training.targets import healthy_class
 
 INTENDED_USE = (
     "For research and education, not a medical device. Adults' frontal chest radiographs, read beside other evidence "

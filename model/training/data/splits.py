@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from model.training.manifest import Record
+from model.training.data.manifest import Record
 
 # One fold in seven (14 %) each for validation and test leaves 71 % for training.
 FOLDS = 7

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from model.training.dataset import Dataset
+    from model.training.data.dataset import Dataset
 
 # Words of labels for the absence of a disease.
 NEGATIVE = frozenset({"normal", "normals", "healthy", "control", "controls", "negative", "negatives", "neg", "free"})

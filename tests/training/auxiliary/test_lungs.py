@@ -11,7 +11,7 @@ import pytest
 
 from model.reading.lungs import Segmenter
 from model.training.auxiliary import lungs
-from model.training.manifest import DatasetError
+from model.training.data.manifest import DatasetError
 from tests.conftest import draw_chest
 
 

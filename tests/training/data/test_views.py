@@ -12,13 +12,14 @@ import pytest
 from model.reading import bundle as bundles
 from model.reading.card import Framing
 from model.reading.framing import Box
-from model.training import background, bench, config, network
-from model.training.dataset import Dataset
-from model.training.degrade import Degradation, degrade
+from model.training import bench, config, network
+from model.training.data import background
+from model.training.data.dataset import Dataset
+from model.training.data.degrade import Degradation, degrade
+from model.training.data.manifest import Record
+from model.training.data.targets import FINDINGS
+from model.training.data.views import MASK, Crops, Views, crop, cut, make_view, pack
 from model.training.losses import PackedLoss
-from model.training.manifest import Record
-from model.training.targets import FINDINGS
-from model.training.views import MASK, Crops, Views, crop, cut, make_view, pack
 from tests.training.test_fit import run_training
 
 WIDE = 192

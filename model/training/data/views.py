@@ -17,11 +17,11 @@ from model.reading.card import Framing
 from model.reading.framing import Box, frame, lungs_box
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import to_input
-from model.training.background import find_lungs, replace
 from model.training.config import Settings, TrainingError
-from model.training.dataset import Dataset
-from model.training.degrade import Degradation, degrade, jitter, mirror, turn
-from model.training.targets import make_findings, make_probabilities, make_targets, with_soft_target
+from model.training.data.background import find_lungs, replace
+from model.training.data.dataset import Dataset
+from model.training.data.degrade import Degradation, degrade, jitter, mirror, turn
+from model.training.data.targets import make_findings, make_probabilities, make_targets, with_soft_target
 
 # What the crops have around the lungs' box beyond the margin, as a share of its sides: room for jitter.
 ROOM = 0.16

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.reading.card import Estimate
-from model.training import calibration
+from model.training.export import calibration
 
 
 def test_auc_and_its_interval() -> None:

@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from model.reading.bundle import Bundle
-from model.training import calibration, network
-from model.training.quantize import convert
+from model.training import network
+from model.training.export import calibration, convert
 
 # Schemes with float activations are tried in the order of their speed until no validation score changes by more.
 LARGEST_CHANGE = 0.01

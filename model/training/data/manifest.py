@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from model.training import folders, tables
 from model.training.config import TrainingError
-from model.training.folders import split_of
+from model.training.data import folders, tables
+from model.training.data.folders import split_of
 
 # The project's external test sets (DESIGN.md): never trained on, tuned on, or used for a threshold.
 EXTERNAL_SOURCES = ("cohen", "darkcovid", "radiography")
@@ -36,7 +36,7 @@ class Record:
         label: its class; empty where it has none (for soft targets only).
         group: images of one patient or study, and copies of one image, share it.
         licence: what its owners allow.
-        finding: what was read in it, where the manifest says more than the label; see `batches.SOFT_TARGETS`.
+        finding: what was read in it, where the manifest says more than the label; see `targets.SOFT_TARGETS`.
         split: "train", "validation", "test", "external" or "unlabelled"; empty where it is still to be assigned.
     """
 

@@ -17,9 +17,9 @@ from model.reading.bundle import SIDE_FILE, load
 from model.reading.mirror import SideTeller
 from model.reading.radiograph import Radiograph
 from model.reading.reader import Reader
-from model.training import dataset
 from model.training.auxiliary import mirror
-from model.training.manifest import Record
+from model.training.data import dataset
+from model.training.data.manifest import Record
 from tests.conftest import draw_chest
 
 

@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from model.reading import stages
 from model.training import network
-from model.training.quantize import choose, convert
+from model.training.export import choose, convert
 from tests.training.networks import tiny_resnet
 
 SIZE = 64

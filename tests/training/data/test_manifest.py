@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from model.training import config, dataset, manifest, targets
-from model.training.folders import HIDDEN, MASK, OUTSIDE_CLASS, OUTSIDE_SPLIT
+from model.training import config
+from model.training.data import dataset, manifest, targets
+from model.training.data.folders import HIDDEN, MASK, OUTSIDE_CLASS, OUTSIDE_SPLIT
 from tests.conftest import draw_chest
 
 

@@ -17,9 +17,9 @@ from tqdm import tqdm
 from model.errors import Unreadable
 from model.reading.radiograph import decode
 from model.training.config import Plan, Settings
-from model.training.manifest import DatasetError, Record, default_hold_out, find_records, select
-from model.training.splits import find_copies, perceptual_hashes, split_by_group, tie_duplicates
-from model.training.targets import order_classes
+from model.training.data.manifest import DatasetError, Record, default_hold_out, find_records, select
+from model.training.data.splits import find_copies, perceptual_hashes, split_by_group, tie_duplicates
+from model.training.data.targets import order_classes
 
 FEWEST_PICTURES = 20
 # The three commonest of 64 grey levels hold more than this share of a mask's pixels: the least of 400 lung masks has

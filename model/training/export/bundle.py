@@ -18,11 +18,12 @@ from model.reading.card import Framing, Input, read_card, read_checked
 from model.reading.card import chosen as chosen_folder
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import decode
-from model.training import calibration, config, dataset, network
-from model.training import card as bundle_card
-from model.training.dataset import Dataset
-from model.training.quantize import choose, convert
-from model.training.targets import make_weights
+from model.training import config, network
+from model.training.data import dataset
+from model.training.data.dataset import Dataset
+from model.training.data.targets import make_weights
+from model.training.export import calibration, choose, convert
+from model.training.export import card as bundle_card
 
 # Validation images whose Grad-CAM by gradients is compared with the class maps.
 GRADCAM_IMAGES = 128
@@ -66,7 +67,7 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path, lungs
 
     Args:
         model: as `network.build` returns it, trained, in float32.
-        card: what is known before measuring (see `cards.describe`); completed here.
+        card: what is known before measuring (see `card.describe`); completed here.
         data: its "validation" pictures calibrate, its "test" and "external" ones are measured.
         out: where the bundle goes.
         lungs: folder of the bundle whose lung and mirror networks are copied, where the card's input has a margin.

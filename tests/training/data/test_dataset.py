@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.training import dataset, manifest, splits, targets
+from model.training.data import dataset, manifest, splits, targets
 from tests.conftest import draw_chest
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from model.reading import bundle as shipped
-from model.training import export, network
+from model.training import network
 from model.training.config import TrainingError
-from model.training.quantize import choose
+from model.training.export import bundle as export
+from model.training.export import choose
 
 
 def small_network(classes: int = 3) -> keras.Model:
