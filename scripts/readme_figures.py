@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.evaluation.render.tables import with_block
 from model.reading.card import DEFAULT_BUNDLE, Card, read_card
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-START, END = "<!-- figures: written by scripts/readme_figures.py -->", "<!-- end of figures -->"
+MARK = "figures: written by scripts/readme_figures.py"
 
 
 def table(card: Card) -> str:
@@ -23,9 +24,8 @@ def table(card: Card) -> str:
 
 
 def with_table(text: str, card: Card) -> str:
-    """The README's text with the table between its two markers."""
-    before, rest = text.split(START)
-    return f"{before}{START}\n{table(card)}\n{END}{rest.split(END)[1]}"
+    """The README's text with the table between its two marks."""
+    return with_block(text, MARK, table(card))
 
 
 def main() -> None:

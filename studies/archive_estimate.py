@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS
+from model.evaluation.render.tables import with_block
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "archive.md"
-START, END = "<!-- figures: written by studies/archive_estimate.py -->", "<!-- end of figures -->"
+MARK = "figures: written by studies/archive_estimate.py"
 NOT_MEASURED = "Not measured yet: run `python -m benchmarks.archive`, then `python -m studies.archive_estimate`."
 # Assumptions, told in the document. A node is a virtual machine with so many processors.
 PROCESSORS = 16
@@ -101,9 +102,7 @@ def _limits(results: dict[str, Any], rate: float) -> list[str]:
 
 def with_tables(text: str, results: dict[str, Any] | None) -> str:
     """The document with the tables of these results, or with the word that there are none."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{tables(results) if results else NOT_MEASURED}\n{END}{after}"
+    return with_block(text, MARK, tables(results) if results else NOT_MEASURED)
 
 
 def measured() -> dict[str, Any] | None:

@@ -66,7 +66,7 @@ def document(result: dict[str, Any]) -> str:
         "",
         "## What was promised",
         "",
-        *target_table(result),
+        target_table(result),
         "",
         *(f"- {name}: {row['note']}." for name, row in result["targets"].items() if "note" in row),
         "",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from model.evaluation.render.tables import END_OF_BLOCK
 from model.reading.card import read_card
 from scripts import licences, readme_figures, release
 from tests.conftest import ROOT
@@ -25,7 +26,7 @@ def project(small_bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
     (root / "pyproject.toml").write_text(f'[project]\nversion = "{card.version}"\n')
     (root / "model" / "__init__.py").write_text(f'"""Words."""\n\n__version__ = "{card.version}"\n')
     (root / "docs" / "CHANGELOG.md").write_text(f"# Changes\n\n## {card.version}\n\n- Something.\n\n## 0.0.0\n")
-    readme = f"# Words\n\n{readme_figures.START}\n{readme_figures.END}\n"
+    readme = f"# Words\n\n<!-- {readme_figures.MARK} -->\n{END_OF_BLOCK}\n"
     (root / "README.md").write_text(readme_figures.with_table(readme, card))
     (root / "requirements.txt").write_text("-c requirements/constraints.txt\npydicom>=3.0,<4\n")
     return root, bundle

@@ -23,7 +23,7 @@ RESULTS = {
 def test_the_document_says_what_was_measured() -> None:
     text = archive_estimate.DOCUMENT.read_text(encoding="utf-8")
     assert archive_estimate.with_tables(text, archive_estimate.measured()) == text
-    assert text.count(archive_estimate.START) == text.count(archive_estimate.END) == 1
+    assert text.count(archive_estimate.MARK) == 1
 
 
 def test_hours_and_prices_follow_from_the_rate() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from model.reading.names import CLASSES, class_name, point_name
 
 Row = dict[str, Any]
+END_OF_BLOCK = "<!-- end of figures -->"
 _CLASS = re.compile(r"\b(" + "|".join(CLASSES) + r")\b")
 
 
@@ -79,3 +80,16 @@ def pivot(
         return ""
     cells = [(*first, *(line.get(name, "") for name in columns), counts[first]) for first, line in lines.items()]
     return table((*head, *columns, "n"), cells)
+
+
+def with_block(text: str, mark: str, content: str) -> str:
+    """A document with new content between `<!-- MARK -->` and the next `<!-- end of figures -->`.
+
+    Raises:
+        ValueError: the document has no such mark.
+    """
+    before, start, rest = text.partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition(END_OF_BLOCK)
+    if not start or not end:
+        raise ValueError(f"the document has no block {mark}")
+    return f"{before}{start}{content}\n{end}{after}"
