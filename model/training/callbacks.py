@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from model.training import network
 from model.training.config import Settings, TrainingError
 from model.training.distributed import SINGLE_DEVICE, Devices
+from model.training.losses import without_findings
 
 CHECKPOINT, WEIGHTS = "checkpoint.keras", network.WHOLE_SUFFIX
 # Batches that trace the graph come first; the next ones tell the speed.
@@ -81,7 +82,7 @@ class RunCallback(keras.callbacks.SwapEMAWeights):
         if logs and logs["loss"] < self.best:
             self.best = logs["loss"]
             if self.devices.chief:
-                write_atomically(self.run / WEIGHTS, network.without_findings(self.model).save_weights)
+                write_atomically(self.run / WEIGHTS, without_findings(self.model).save_weights)
         for layer, weights in self._unrounded:
             layer.set_weights(weights)
         if self._averaged:

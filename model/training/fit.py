@@ -20,7 +20,7 @@ from model.training.data.dataset import Dataset
 from model.training.data.targets import FINDINGS, make_weights
 from model.training.data.views import Views, cut, find_boxes, pack
 from model.training.distributed import SINGLE_DEVICE, Devices
-from model.training.losses import PackedLoss, accuracy
+from model.training.losses import PackedLoss, accuracy, with_findings
 
 # Pictures whose features the head is fitted on first, at most.
 HEAD_PICTURES = 2048
@@ -130,7 +130,7 @@ def prepare(model: keras.Model, settings: Settings) -> keras.Model:
         settings: of the run.
     """
     model = network.fold_norms(model)
-    return network.with_findings(model, len(FINDINGS)) if settings.findings else model
+    return with_findings(model, len(FINDINGS)) if settings.findings else model
 
 
 def read_validation(

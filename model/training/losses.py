@@ -1,4 +1,4 @@
-"""The loss of a training on degraded views: classes, findings, and the same answer to both views of a picture."""
+"""What a training asks for: classes, NIH's findings by a head of their own, the same answer to views of a picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import keras
 from keras import ops
 
 from model.training.data.targets import FINDINGS
+from model.training.network import FEATURES_LAYER, LOGITS_LAYER
+
+FINDINGS_LAYER = "findings"
 
 
 @keras.saving.register_keras_serializable("radiographs")
@@ -70,3 +73,24 @@ def accuracy(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.Kera
     classes = y_true.shape[1] - 1 - len(FINDINGS)
     right = ops.argmax(y_true[:, :classes], axis=1) == ops.argmax(y_pred[:, :classes], axis=1)
     return ops.cast(right, "float32")
+
+
+def with_findings(model: keras.Model, findings: int) -> keras.Model:
+    """The same network with an auxiliary head beside its own, for training alone.
+
+    Args:
+        model: as `build` returns it, with C logits.
+        findings: logits of the auxiliary head.
+
+    Returns:
+        A model with (N, C + findings) logits, the network's own first.
+    """
+    head = keras.layers.Dense(findings, name=FINDINGS_LAYER, dtype="float32", kernel_initializer="zeros")
+    asked = head(model.get_layer(FEATURES_LAYER).output)
+    both = keras.layers.Concatenate(dtype="float32")([model.output, asked])
+    return keras.Model(model.input, both, name=model.name)
+
+
+def without_findings(model: keras.Model) -> keras.Model:
+    """The network of a model that `with_findings` may have extended; it shares its weights."""
+    return keras.Model(model.input, model.get_layer(LOGITS_LAYER).output, name=model.name)

@@ -26,7 +26,7 @@ GREY_MEAN, GREY_SPREAD = 118.0, 58.0
 LEAST_SPREAD = 2.0
 # File name of the weights of a whole network, as `fit.fit` writes it.
 WHOLE_SUFFIX = "final.weights.h5"
-FEATURES_LAYER, MAPS_LAYER, LOGITS_LAYER, FINDINGS_LAYER = "pooled", "class_maps", "logits", "findings"
+FEATURES_LAYER, MAPS_LAYER, LOGITS_LAYER = "pooled", "class_maps", "logits"
 
 
 def build(
@@ -95,8 +95,7 @@ def _load_whole(model: keras.Model, weights: str) -> keras.Model:
 def fold_norms(model: keras.Model) -> keras.Model:
     """The same network without BatchNorm layers: each is folded into the convolution before it.
 
-    They stay in inference mode while fine-tuning anyway, and a frozen BatchNorm is a pass over every activation,
-    forward and backward: without it a training step on a processor takes a third less time.
+    A frozen BatchNorm is a pass over every activation: without it a step on a processor takes a third less time.
 
     Args:
         model: as `build` returns it; every BatchNorm follows a convolution with a bias, as in Keras' ResNets.
@@ -143,27 +142,6 @@ def load(settings: Settings, classes: int, weights: Path) -> keras.Model:
         As `build`.
     """
     return _load_whole(build(settings.arch, classes, settings.image_size), str(weights))
-
-
-def with_findings(model: keras.Model, findings: int) -> keras.Model:
-    """The same network with an auxiliary head beside its own, for training alone.
-
-    Args:
-        model: as `build` returns it, with C logits.
-        findings: logits of the auxiliary head.
-
-    Returns:
-        A model with (N, C + findings) logits, the network's own first.
-    """
-    head = keras.layers.Dense(findings, name=FINDINGS_LAYER, dtype="float32", kernel_initializer="zeros")
-    asked = head(model.get_layer(FEATURES_LAYER).output)
-    both = keras.layers.Concatenate(dtype="float32")([model.output, asked])
-    return keras.Model(model.input, both, name=model.name)
-
-
-def without_findings(model: keras.Model) -> keras.Model:
-    """The network of a model that `with_findings` may have extended; it shares its weights."""
-    return keras.Model(model.input, model.get_layer(LOGITS_LAYER).output, name=model.name)
 
 
 def normalise(image: keras.KerasTensor) -> keras.KerasTensor:

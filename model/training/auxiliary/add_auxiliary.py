@@ -36,7 +36,7 @@ def add_auxiliary(run: Path, folder: Path, *, train_lungs: bool = True, train_mi
     data = dataset.load(plan, settings, run)
     manifest = Path(plan.data)
     network = shipped.load(folder)
-    samples, features = input_check.extract_cached(network, input_check.gather(manifest, data), run / "gate.npz")
+    samples, features = input_check.extract(network, input_check.gather(manifest, data))
     screener = input_check.fit(samples, features)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     files = {shipped.SCREENING_FILE: screener.to_bytes()}

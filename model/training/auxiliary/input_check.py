@@ -255,29 +255,6 @@ def fit(samples: list[Sample], features: np.ndarray) -> Screener:
     return replace(screener, threshold=min(threshold, 0.5), steps=steps)
 
 
-def extract_cached(bundle: Bundle, samples: list[Sample], cache: Path) -> tuple[list[Sample], np.ndarray]:
-    """`extract`, which takes minutes, or what an earlier call with the same network and samples kept.
-
-    Args:
-        bundle: the shipped file.
-        samples: N of them, as `gather` lists them.
-        cache: an .npz file.
-
-    Returns:
-        As `extract`.
-    """
-    listed = ";".join(f"{s.kind},{s.group},{s.part}" for s in samples)
-    key = hashlib.sha256(f"{bundle.card.sha256};{listed}".encode()).hexdigest()
-    if cache.exists():
-        with np.load(cache) as file:
-            if str(file["key"]) == key:
-                return [samples[i] for i in file["kept"].tolist()], file["features"]
-    kept, features = extract(bundle, samples)
-    places = {id(sample): i for i, sample in enumerate(samples)}
-    np.savez(cache, key=key, kept=np.array([places[id(sample)] for sample in kept]), features=features)
-    return kept, features
-
-
 def measure(screener: Screener, samples: list[Sample], features: np.ndarray) -> list[dict]:
     """Count what is refused of the part "test", by group.
 

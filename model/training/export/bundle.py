@@ -10,7 +10,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from model.reading import bundle as shipped
@@ -80,7 +79,8 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path, lungs
     """
     framing = _framing(card)
     network.centre_head(model)
-    with tempfile.TemporaryDirectory(dir=_parent(out)) as scratch:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         staged = Path(scratch) / "bundle"
         staged.mkdir()
         segmenter = _copy_auxiliary(lungs, staged, card) if framing.margin is not None else None
@@ -88,6 +88,7 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path, lungs
         chosen = _choose_scheme(model, staged, card, data, validation, segmenter)
         card["architecture"]["weights_stored_as"] = chosen.scheme
         step = max(1, len(validation) // GRADCAM_IMAGES)
+        sample = slice(0, GRADCAM_IMAGES * step, step)
         card["export"] = {
             "compared_with": "Keras float32 with the weights that training ended with, on every validation picture",
             "pictures": len(validation),
@@ -95,7 +96,7 @@ def write_bundle(model: keras.Model, card: dict, data: Dataset, out: Path, lungs
             "mean_score_difference": round(chosen.mean, 6),
             "auc_lost": round(chosen.auc_lost, 5),
             "map_rank_correlation": round(chosen.rank, 5),
-            "gradcam": _compare_maps(model, validation[::step][:GRADCAM_IMAGES], chosen.maps[::step][:GRADCAM_IMAGES]),
+            "gradcam": choose.compare_with_gradcam(model, validation[sample], chosen.maps[sample]),
         }
         reader = shipped.load(staged)
         logits = {"validation": chosen.logits}
@@ -193,30 +194,6 @@ def _labels_and_weights(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     return data.labels(chosen), make_weights(data, chosen).astype(float)
 
 
-def _compare_maps(model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarray) -> dict[str, float | int | str]:
-    """Grad-CAM by gradients against the class maps of the float network and of the shipped file."""
-    exact = network.with_maps(model)
-    largest, ranks = 0.0, []
-    for start in range(0, len(sample), 16):
-        pictures = sample[start : start + 16]
-        reference = network.gradcam(model, pictures, relu=False)
-        maps = exact.predict(pictures, verbose=0)["maps"]
-        extent = np.ptp(reference, axis=(1, 2), keepdims=True)
-        largest = max(largest, float((np.abs(reference - maps) / np.maximum(extent, 1e-12)).max()))
-        ranks += [
-            spearmanr(reference[i, :, :, c].ravel(), shipped_maps[start + i, :, :, c].ravel()).statistic
-            for i in range(len(pictures))
-            for c in range(reference.shape[-1])
-        ]
-    return {
-        "largest_difference": float(f"{largest:.2g}"),
-        "unit": "share of the map's range, class maps of the float32 network against Grad-CAM by gradients",
-        "rank_correlation": round(float(np.mean(ranks)), 5),
-        "lowest_rank_correlation": round(float(np.min(ranks)), 5),
-        "pictures": len(sample),
-    }
-
-
 def _calibrate(card: dict, data: Dataset, logits: np.ndarray) -> None:
     chosen = data.indices("validation")
     groups = [data.records[i].group for i in chosen]
@@ -241,11 +218,6 @@ def seal(card: dict, folder: Path) -> None:
     card["sha256"] = hashlib.sha256((folder / "model.tflite").read_bytes()).hexdigest()
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _parent(out: Path) -> Path:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return out.parent
 
 
 def swap(staged: Path, out: Path) -> None:

@@ -140,3 +140,38 @@ def compare(
     return Comparison(
         scheme, logits, maps, float(change.max()), float(change.mean()), max(losses), float(np.nanmean(ranks))
     )
+
+
+def compare_with_gradcam(
+    model: keras.Model, sample: np.ndarray, shipped_maps: np.ndarray
+) -> dict[str, float | int | str]:
+    """Grad-CAM by gradients against the class maps of the float network and of the shipped file.
+
+    Args:
+        model: as `network.build` returns it, trained.
+        sample: (n, S, S, 1) float32 grey, 0-255.
+        shipped_maps: (n, h, w, C) of the shipped file.
+
+    Returns:
+        The largest difference, rank correlations and the number of pictures, as the card has them.
+    """
+    exact = network.with_maps(model)
+    largest, ranks = 0.0, []
+    for start in range(0, len(sample), 16):
+        pictures = sample[start : start + 16]
+        reference = network.gradcam(model, pictures, relu=False)
+        maps = exact.predict(pictures, verbose=0)["maps"]
+        extent = np.ptp(reference, axis=(1, 2), keepdims=True)
+        largest = max(largest, float((np.abs(reference - maps) / np.maximum(extent, 1e-12)).max()))
+        ranks += [
+            spearmanr(reference[i, :, :, c].ravel(), shipped_maps[start + i, :, :, c].ravel()).statistic
+            for i in range(len(pictures))
+            for c in range(reference.shape[-1])
+        ]
+    return {
+        "largest_difference": float(f"{largest:.2g}"),
+        "unit": "share of the map's range, class maps of the float32 network against Grad-CAM by gradients",
+        "rank_correlation": round(float(np.mean(ranks)), 5),
+        "lowest_rank_correlation": round(float(np.min(ranks)), 5),
+        "pictures": len(sample),
+    }
