@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -84,11 +85,13 @@ def is_whole(weights: str | Path | None) -> bool:
 
 def _load_whole(model: keras.Model, weights: str) -> keras.Model:
     """Load an earlier run's weights, whether its BatchNorms were folded or not."""
-    try:
-        model.load_weights(weights)
-    except ValueError:
+    sizes: list[int] = []
+    with h5py.File(weights) as file:
+        file.visititems(lambda name, group: sizes.append(len(group)) if name.endswith("/vars") else None)
+    # A BatchNorm has four variables, all other layers have two.
+    if max(sizes) < 4:
         model = fold_norms(model)
-        model.load_weights(weights)
+    model.load_weights(weights)
     return model
 
 

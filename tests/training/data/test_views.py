@@ -32,7 +32,7 @@ def records(*rows: tuple[str, str, str]) -> tuple[Record, ...]:
     )
 
 
-def test_folding_keeps_what_the_network_says() -> None:
+def test_folding_keeps_what_the_network_says(tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     model = network.build(classes=3, image_size=64)
     rng = np.random.default_rng(0)
@@ -44,9 +44,15 @@ def test_folding_keeps_what_the_network_says() -> None:
     folded = network.fold_norms(model)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in folded.layers)
     expected = model.predict(images, verbose=0)
-    assert folded.predict(images, verbose=0) == pytest.approx(
-        expected, rel=1e-3, abs=1e-3 * float(np.abs(expected).max())
-    )
+    # Either form can be started from and exported.
+    for number, kind in enumerate((model, folded)):
+        path = tmp_path / f"{number}.final.weights.h5"
+        kind.save_weights(path)
+        loaded = network.build(classes=3, image_size=64, weights=path)
+        assert len(loaded.weights) == len(kind.weights)
+        assert loaded.predict(images, verbose=0) == pytest.approx(
+            expected, rel=1e-3, abs=1e-3 * float(np.abs(expected).max())
+        )
 
 
 def draws(*rows: tuple[str, str, str]) -> np.ndarray:
