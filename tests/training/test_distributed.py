@@ -19,6 +19,8 @@ from model.training import distributed, fit, network
 from model.training.all_reduce import AllReduceAdamW, DeviceError, read_tf_config
 from model.training.callbacks import read_history
 from model.training.config import Settings
+from model.training.data.targets import FINDINGS
+from model.training.data.views import pack
 from tests.conftest import ROOT
 
 # train.py, but in float32 on every CPU: in bfloat16 the rounding of a sum depends on how it is cut.
@@ -112,8 +114,8 @@ def test_state_of_one_device_is_taken_over() -> None:
     settings = Settings(epochs=2)
     fit.compile_model(model, settings, 4)
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(16, 8, 8, 1)).astype(np.float32), np.eye(2, dtype=np.float32)[np.arange(16) % 2]
-    model.fit(x, y, 4, verbose=0)
+    x, unknown = rng.normal(size=(16, 8, 8, 1)).astype(np.float32), np.full((16, len(FINDINGS)), -1, np.float32)
+    model.fit(x, pack(np.eye(2, dtype=np.float32)[np.arange(16) % 2], unknown, paired=False), 4, verbose=0)
     before = [variable.numpy() for variable in model.optimizer.variables]
     fit.recompile(model, settings, 4, distributed.Devices(processes=2))
     assert isinstance(model.optimizer, AllReduceAdamW) and int(model.optimizer.iterations.numpy()) == 4
