@@ -18,7 +18,7 @@ from model.cli import resume, writers
 from model.cli.ordered_map import in_order
 from model.cli.progress import print_line, with_progress
 from model.errors import ReaderError
-from model.files import sources
+from model.files import places, sources
 from model.files.zip import Load
 from model.reading import heatmap
 from model.reading.card import Card, chosen, read_card
@@ -117,14 +117,14 @@ def _records(
     # Each worker has a core: OpenCV would start as many threads in each of them as there are cores.
     cv2.setNumThreads(1)
 
-    def is_left(path: sources.Listed) -> bool:
+    def is_left(path: places.Listed) -> bool:
         met["pictures"] += 1
         return not kept.take(path)
 
     found = with_progress(command_arguments.paths(options), sys.stderr)
     left = chain.from_iterable(sources.unpacked(path, is_left) for path in found)
 
-    def work(path: sources.Listed, load: Load) -> writers.Record:
+    def work(path: places.Listed, load: Load) -> writers.Record:
         reading, radiograph = read_file(load, readers.get(), options.operating_point)
         record = {"path": str(path), **reading.to_dict()}
         if options.heatmaps and radiograph and reading.decision != REFUSED:
@@ -173,7 +173,7 @@ def _open(options: argparse.Namespace, card: Card, stack: ExitStack) -> writers.
     return print_line if sys.stdout.isatty() else lambda record: print(writers.to_json(record), flush=True)
 
 
-def _write_heatmap(folder: Path, path: sources.Listed, reading: Reading, radiograph: Radiograph, positive: str) -> str:
+def _write_heatmap(folder: Path, path: places.Listed, reading: Reading, radiograph: Radiograph, positive: str) -> str:
     """Write the overlay for the class that was decided on, or else the positive one; returns the file's name."""
     shown = reading.decision if reading.decision in reading.classes else positive
     # Files of one name in several folders are told apart by their content.

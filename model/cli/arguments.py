@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model import __version__
 from model.errors import RemoteError
-from model.files import remote, sources
+from model.files import places, remote, sources
 
 _TABLES = (".jsonl", ".csv")
 
@@ -31,13 +31,13 @@ def build() -> argparse.ArgumentParser:
     read.add_argument(
         "paths",
         nargs="+",
-        type=sources.place,
+        type=places.place,
         metavar="PATH",
         help="a picture, a folder or a ZIP of them, a CSV with a column 'path', a DICOMDIR, or a URL such as s3://...",
     )
     read.add_argument(
         "--out",
-        type=sources.place,
+        type=places.place,
         metavar="FILE",
         help="write to FILE.jsonl or FILE.csv and not to stdout; with --engine ray, a folder or URL for Parquet files",
     )
@@ -47,7 +47,7 @@ def build() -> argparse.ArgumentParser:
         help="go on with FILE after an interruption: what has a line in it is not read again",
     )
     read.add_argument("--heatmaps", type=Path, metavar="DIR", help="write a picture with its heatmap to DIR for each")
-    read.set_defaults(skipped=sources.Skipped())
+    read.set_defaults(skipped=places.Skipped())
     read.add_argument("--operating-point", metavar="NAME", help="one of the card's; see `card`")
     read.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="ray: on all machines of a Ray cluster, or this one"
@@ -64,14 +64,14 @@ def build() -> argparse.ArgumentParser:
 def check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """End the program with a sentence where the options of `read` do not go together."""
     out, heatmaps = options.out, options.heatmaps
+    if isinstance(out, places.Unlisted):
+        parser.error(str(out.reason))
     (_check_ray if options.engine == "ray" else _check_local)(options, parser)
     if options.resume and not out:
         parser.error("--resume goes on with the file that --out names: name it")
     folders = [os.path.realpath(path) for path in options.paths if isinstance(path, Path)]
     if heatmaps and os.path.realpath(heatmaps) in folders:
         parser.error("--heatmaps must be another folder than those that are read")
-    if isinstance(out, sources.Unlisted):
-        parser.error(str(out.reason))
     try:
         for path in (*options.paths, out):
             if isinstance(path, remote.RemoteFile):
@@ -99,7 +99,7 @@ def _check_local(options: argparse.Namespace, parser: argparse.ArgumentParser) -
         parser.error(f"--out must end in .jsonl or .csv, not {out.suffix or 'nothing'}")
 
 
-def paths(options: argparse.Namespace) -> Iterator[sources.Listed]:
+def paths(options: argparse.Namespace) -> Iterator[places.Listed]:
     """The files to read, found as they are needed: a list of an archive's millions would fill the memory.
 
     Args:

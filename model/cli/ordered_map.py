@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from model.errors import RemoteError
-from model.files.sources import Listed
+from model.files.places import Listed
 from model.files.zip import Load
 
 Result = TypeVar("Result")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from model.cli.writers import Record
-from model.files import sources
+from model.files import places
 
 
 def print_line(record: Record) -> None:
@@ -17,7 +17,7 @@ def print_line(record: Record) -> None:
     print(f"\r\x1b[K{record['decision']:9}  {scores or record['reasons'][0]}  {record['path']!a}", flush=True)
 
 
-def with_progress(files: Iterable[sources.Listed], stream: TextIO) -> Iterator[sources.Listed]:
+def with_progress(files: Iterable[places.Listed], stream: TextIO) -> Iterator[places.Listed]:
     """Show how far a run is.
 
     Args:

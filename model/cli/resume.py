@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from model.cli import writers
 from model.errors import ReaderError
-from model.files.sources import Listed
+from model.files.places import Listed
 from model.reading.card import Card
 from model.reading.reader import REFUSED
 

@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
 import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TextIO
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
 from model.errors import RemoteError, Unreadable
 from model.files import remote, zip
 from model.files.dicom import dicomdir
 from model.files.formats import Limits
+from model.files.places import Listed, Place, Skipped, Unlisted, manifest
 from model.files.remote import RemoteFile
 from model.messages import Code, Message
 
-COLUMN = "path"
-_SEPARATORS = (",", ";", "\t", "|")
-_LOCAL_SCHEME = "file:"
-_LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True)
-class Unlisted:
-    """A place that could not be looked into; reading it gives one refusal with this reason.
-
-    Attributes:
-        name: path or address of the file or folder.
-        reason: why.
-    """
-
-    name: str
-    reason: Message
-
-    def __str__(self) -> str:
-        """The name, as a line of readings has it."""
-        return self.name
-
-
-Place = Path | RemoteFile
-Listed = Place | Unlisted
-# What was passed over on purpose, counted by kind: a run reports it at its end.
-Skipped = Counter[str]
 HIDDEN, LINKED_TWICE, OUTPUT, DICOMDIRS = "hidden", "linked more than once", "written by this run", "DICOMDIR"
 _ARCHIVE_LIMITS = zip.ArchiveLimits()
-
-
-def place(name: str) -> Listed:
-    """What a name stands for: a path, a file:// address, or a URL such as s3://bucket/folder (RFC 8089 for file://)."""
-    if name.lower().startswith(f"{_LOCAL_SCHEME}//"):
-        parts = urlsplit(name)
-        # What follows "?" or "#" belongs to the name of a file.
-        rest = (
-            parts.path + (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
-        )
-        if (parts.hostname or "") not in _LOCAL_HOSTS:
-            return Unlisted(name, Message(Code.OTHER_COMPUTER))
-        # Here and not above: it brings an HTTP client with it, a tenth of what a first reading takes.
-        from urllib.request import url2pathname
-
-        return Path(url2pathname(rest))
-    return RemoteFile(name) if remote.is_url(name) else Path(name)
 
 
 def files(path: Listed, leave_out: frozenset[Place] = frozenset(), skipped: Skipped | None = None) -> Iterator[Listed]:
@@ -96,7 +49,7 @@ def files(path: Listed, leave_out: frozenset[Place] = frozenset(), skipped: Skip
     elif isinstance(path, Path) and dicomdir.is_dicomdir(path) and _is_file(path):
         pictures = dicomdir.pictures(path)
         yield from (path,) if pictures is None else pictures
-    elif isinstance(path, Unlisted) or path.suffix.lower() != ".csv" or (rows := _manifest(path)) is None:
+    elif isinstance(path, Unlisted) or path.suffix.lower() != ".csv" or (rows := manifest(path, walk.skipped)) is None:
         yield path
     else:
         for row in rows:
@@ -178,57 +131,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-def _manifest(path: Place) -> Iterator[Listed] | None:
-    """What the rows of a manifest name, or None where the file is none: then it is a file like any other."""
-    try:
-        with _open_table(path) as table:
-            separator = _separator(table.readline())
-    except (OSError, UnicodeError):
-        return None
-    return None if separator is None else _rows(path, separator)
-
-
-def _separator(header: str) -> str | None:
-    """The character between the columns, told by the header; None where no column is called "path"."""
-    for separator in _SEPARATORS:
-        if COLUMN in next(csv.reader([header], delimiter=separator), []):
-            return separator
-    return None
-
-
-def _rows(manifest: Place, separator: str) -> Iterator[Listed]:
-    number = 1
-    try:
-        with _open_table(manifest) as table:
-            rows = csv.DictReader(table, delimiter=separator, strict=True)
-            for row in rows:
-                number = rows.line_num
-                # An empty cell would stand for the manifest's folder.
-                if name := (row[COLUMN] or "").strip():
-                    named = place(name)
-                    yield manifest.parent / str(named) if isinstance(named, Path) else named
-    except csv.Error:
-        yield _cut_short(manifest, number + 1)
-    except Exception as error:
-        if isinstance(manifest, Path) or isinstance(error, RemoteError):
-            raise
-        raise remote.broken(manifest, error) from None
-
-
-def _cut_short(manifest: Place, row: int) -> Unlisted:
-    return Unlisted(str(manifest), Message(Code.TABLE_QUOTE, row=row))
-
-
-def _open_table(path: Place) -> TextIO:
-    if isinstance(path, RemoteFile):
-        return remote.text(path)
-    with path.open("rb") as file:
-        start = file.read(2)
-    # "-sig", because spreadsheets begin a CSV with a mark that would become part of the first column's name.
-    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    return path.open(encoding=encoding, errors="surrogateescape" if encoding != "utf-16" else "replace", newline="")
 
 
 def unpacked(

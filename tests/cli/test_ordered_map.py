@@ -10,7 +10,7 @@ import pytest
 
 from model.cli.ordered_map import AHEAD, in_order
 from model.errors import RemoteError
-from model.files.sources import Listed, Place
+from model.files.places import Listed, Place
 from model.files.zip import Load
 
 

@@ -18,8 +18,9 @@ from pydicom.data import get_testdata_file
 from benchmarks.images import as_png, sample, windowed
 from model.__main__ import main
 from model.errors import Unreadable
-from model.files import remote, sources
+from model.files import places, remote, sources
 from model.files.dicom import dicomdir
+from model.messages import Code
 from tests.conftest import ROOT
 
 NEEDED = "pip install -r requirements/archive.txt"
@@ -238,6 +239,8 @@ def test_options_that_do_not_go_together(tmp_path: Path, capsys: pytest.CaptureF
         (["--engine", "ray", "--out", "a", "--heatmaps", "b"], "--heatmaps goes with --engine local"),
         (["--engine", "ray", "--out", "a", "--processes", "0"], "must be 1 or more"),
         (["--processes", "2"], "go with --engine ray"),
+        (["--out", "file://elsewhere/a.jsonl"], "names another computer"),
+        (["--out", ""], "no such file"),
     ):
         with pytest.raises(SystemExit) as stop:
             read(tmp_path, *arguments)
@@ -314,7 +317,7 @@ def test_a_linked_folder_is_entered_once_and_a_loop_ends(tmp_path: Path) -> None
     (tmp_path / "top" / "self").symlink_to("self")
     (tmp_path / "top" / "up").symlink_to(tmp_path / "top")
     (tmp_path / "top" / ".hidden").write_bytes(b"")
-    skipped = sources.Skipped()
+    skipped = places.Skipped()
     listed = [str(path) for path in sources.files(tmp_path / "top", frozenset([tmp_path / "other"]), skipped)]
     assert listed == [str(tmp_path / "top" / "self"), str(tmp_path / "top" / "first" / "a.png")]
     assert skipped == {sources.LINKED_TWICE: 2, sources.HIDDEN: 1}
@@ -327,14 +330,26 @@ def test_a_linked_folder_is_entered_once_and_a_loop_ends(tmp_path: Path) -> None
         ("label\tpath\nnormal\ta.png\n", ["a.png"]),
         ("\ufeffpath\na.png\n", ["a.png"]),
         (f"path\n{'x' * 300}\na.png\n", ["x" * 300, "a.png"]),
+        ("name| Path \nx|a.png\n", ["a.png"]),
+        ("sep=;\r\npath;label\r\na,b.png;normal\r\n", ["a,b.png"]),
+        ("label,path\nnormal\nnormal,\n\nnormal,a.png,more\n", ["a.png"]),
+        ('path\r"a\nb.png"\rc.png\r', ["a\nb.png", "c.png"]),
     ],
-    ids=["semicolons", "tabs", "byte order mark", "a name that no file has"],
+    ids=["semicolons", "tabs", "byte order mark", "a name that no file has", "bars", "Excel", "short rows", "old Mac"],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_manifest_of_any_spreadsheet_is_read(tmp_path: Path, content: str, names: list[str], encoding: str) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(content.removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding))
-    assert [str(place) for place in sources.files(path)] == [str(tmp_path / name) for name in names]
+    skipped = places.Skipped()
+    assert [str(place) for place in sources.files(path, skipped=skipped)] == [str(tmp_path / name) for name in names]
+    assert skipped == ({places.NAMELESS: 2} if "normal\nnormal,\n" in content else {})
+
+
+def test_a_manifest_in_the_older_encoding_of_windows_names_files_of_today(tmp_path: Path) -> None:
+    (tmp_path / "Tórax.png").write_bytes(b"x")
+    (tmp_path / "list.csv").write_bytes("path\nTórax.png\n".encode("latin-1"))
+    assert list(sources.files(tmp_path / "list.csv")) == [tmp_path / "Tórax.png"]
 
 
 @pytest.mark.parametrize("rows", [1, 6000])
@@ -343,17 +358,22 @@ def test_a_quote_that_never_ends_is_one_refusal_that_names_its_row(tmp_path: Pat
     path.write_text('path\na.png\n"b.png\n' + "/data/pictures/patient/study.png\n" * rows)
     first, broken = sources.files(path)
     assert str(first) == str(tmp_path / "a.png")
-    assert isinstance(broken, sources.Unlisted) and "from line 3 on" in str(broken.reason)
+    assert isinstance(broken, places.Unlisted) and "from line 3 on" in str(broken.reason)
     with pytest.raises(Unreadable, match="is never closed"):
         next(iter(sources.unpacked(broken)))[1]()
 
 
 def test_addresses_of_files_are_read_as_browsers_write_them(tmp_path: Path) -> None:
     folder = tmp_path / "a b#c"
-    for address in (folder.as_uri(), folder.as_uri().replace("file://", "file://localhost")):
-        assert sources.place(address) == folder
-    elsewhere = sources.place("file://elsewhere/a.png")
-    assert isinstance(elsewhere, sources.Unlisted) and str(elsewhere) == "file://elsewhere/a.png"
+    for start in ("file://", "file://localhost", "file:", "FILE://"):
+        assert places.place(folder.as_uri().replace("file://", start)) == folder
+    elsewhere = places.place("file://elsewhere/a.png")
+    assert isinstance(elsewhere, places.Unlisted) and str(elsewhere) == "file://elsewhere/a.png"
+
+
+def test_no_name_is_no_file_and_not_the_current_folder() -> None:
+    nothing = places.place("")
+    assert isinstance(nothing, places.Unlisted) and nothing.reason.code == Code.FILE_MISSING
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, from util-linux, to be no root")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model.cli.ray.parts import Parts
 from model.cli.writers import Record
 from model.errors import RemoteError
-from model.files import sources
+from model.files import places, sources
 from model.reading import bundle as bundles
 from model.reading.file import read_file
 from model.reading.malloc import give_freed_memory_back
@@ -75,7 +75,7 @@ class BlockReader:
 
     def _read(self, file: str) -> list[Record]:
         records = []
-        for member, (path, load) in enumerate(sources.unpacked(sources.place(file))):
+        for member, (path, load) in enumerate(sources.unpacked(places.place(file))):
             reading, _ = read_file(load, self.reader, self.job.operating_point)
             records.append({"path": str(path), "source": file, "member": member, **reading.to_dict()})
         return records

@@ -22,7 +22,7 @@ import ray.data
 from model.cli.ray.block_reader import BlockReader, Job
 from model.cli.ray.parts import Done, Parts, PartsError, name
 from model.errors import ReaderError
-from model.files.sources import Listed
+from model.files.places import Listed
 from model.reading.card import Card
 
 __all__ = ["BLOCK", "EngineError", "Job", "Outcome", "read"]

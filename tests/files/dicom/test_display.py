@@ -14,6 +14,7 @@ from pydicom.sequence import Sequence
 
 from model.messages import Code, Message
 from model.reading.radiograph import decode
+from scripts.fuzz import formats
 from tests.files.builders import dicom, ramp, real
 
 # 0 to 4095 in a picture, each value once.
@@ -281,3 +282,34 @@ def test_a_table_that_does_not_fit_gives_way_to_a_window_that_does(first: int, e
 def test_a_rescale_that_changes_nothing_changes_nothing() -> None:
     grey = ramp(64, 64)
     assert np.array_equal(decode(dicom(grey, RescaleSlope="1", RescaleIntercept="0")).pixels, grey)
+
+
+EIGHT, WORDS = bytes(range(256)), np.arange(4096, dtype="<u2")
+GREY, TWELVE = ramp(80, 64), formats.deep(ramp(80, 64), 12)
+LOWERED = {"RescaleSlope": "1", "RescaleIntercept": "-2048"}
+# Pixels, bits stored, syntax, and what the table says of itself: all of these show the same picture.
+TABLES: dict[str, tuple[np.ndarray, int, str, dict[str, Any], tuple[list[int], bytes]]] = {
+    "bytes": (GREY, 8, ".1", {}, ([256, 0, 8], EIGHT)),
+    "words for bytes": (GREY, 8, ".1", {}, ([256, 0, 8], WORDS[:256].tobytes())),
+    "4096 entries of a byte": (TWELVE, 12, ".1", {}, ([4096, 0, 8], (WORDS // 16).astype(np.uint8).tobytes())),
+    "12 bits": (TWELVE, 12, ".1", {}, ([4096, 0, 12], WORDS.tobytes())),
+    "12 bits over 16": (TWELVE, 12, "", {}, ([4096, 0, 16], (WORDS * 16).tobytes())),
+    "65,536 entries": (GREY.astype("<u2") * 257, 16, ".1", {}, ([0, 0, 16], np.arange(65536).astype("<u2").tobytes())),
+    "signed": (
+        TWELVE.astype("<i2") - 2048, 12, ".1", {"PixelRepresentation": 1}, ([4096, 63488, 12], WORDS.tobytes())
+    ),
+    "rescaled below zero": (TWELVE, 12, ".1", LOWERED, ([4096, 63488, 12], WORDS.tobytes())),
+    "rescaled below zero, implicit": (TWELVE, 12, "", LOWERED, ([4096, 63488, 12], WORDS.tobytes())),
+    "white first": (255 - GREY, 8, ".1", {"PhotometricInterpretation": "MONOCHROME1"}, ([256, 0, 8], EIGHT)),
+    "falling": (4095 - TWELVE, 12, ".1", {}, ([4096, 0, 12], WORDS[::-1].tobytes())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_any_shape_shows_the_same_picture(name: str) -> None:
+    pixels, stored, syntax, elements, (descriptor, data) = TABLES[name]
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", descriptor)
+    item.add_new("LUTData", "OW", data)
+    file = formats.dicom(pixels, stored, syntax, **elements, VOILUTSequence=[item])
+    assert np.abs(decode(file).pixels - GREY).max() <= 1.6
