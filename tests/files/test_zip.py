@@ -7,7 +7,9 @@ import struct
 import tracemalloc
 import unicodedata
 import zipfile
+import zlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -145,6 +147,75 @@ def test_a_small_zip64_as_streaming_programs_write_it_is_read() -> None:
     assert outcomes(zip64, STRICT) == [("a.png", PICTURE)]
     lying = record[:40] + struct.pack("<Q", 10**9) + record[48:]
     assert "far too many" in only_sentence(zip64.replace(record, lying))
+
+
+class _Pipe(io.RawIOBase):
+    """What can only be written on, as standard output and an HTTP answer are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self.data += bytes(data)
+        return len(data)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("zip64", [False, True])
+def test_an_archive_that_was_written_to_a_pipe_is_read(method: int, zip64: bool) -> None:
+    """Sizes follow the pictures, in 8 bytes each where the writer could not know that 4 would do (APPNOTE, 4.3.9)."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", method) as archive, archive.open("a.png", "w", force_zip64=zip64) as member:
+        member.write(PICTURE)
+    assert outcomes(pipe.data, STRICT) == [("a.png", PICTURE)]
+
+
+def with_zip64(wide: tuple[str, ...], before: bytes = b"", after: bytes = b"") -> bytes:
+    """An archive of one picture whose table gives these of size, packed and start as ZIP64 (APPNOTE, 4.5.3)."""
+    size, crc = len(PICTURE), zlib.crc32(PICTURE)
+    local = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 45, 0, 0, 0, 0, crc, size, size, 5, 0) + b"a.png" + PICTURE
+    values = {"size": size, "packed": size, "start": 0}
+    extra = b"".join(struct.pack("<Q", values[name]) for name in wide)
+    extra = struct.pack("<HH", 1, len(extra)) + extra if wide else b""
+    packed_size, full_size, start = (
+        0xFFFFFFFF if name in wide else values[name] for name in ("packed", "size", "start")
+    )
+    table = struct.pack(
+        "<4sHHHHHHIIIHHHHHII",
+        b"PK\1\2",
+        45,
+        45,
+        0,
+        0,
+        0,
+        0,
+        crc,
+        packed_size,
+        full_size,
+        5,
+        len(extra),
+        0,
+        0,
+        0,
+        0,
+        start,
+    )
+    table += b"a.png" + extra
+    at = len(local)
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, len(table), at)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, at + len(table), 1)
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, len(after))
+    return before + local + table + record + locator + end + after
+
+
+@pytest.mark.parametrize("wide", [(), ("size", "packed"), ("start",), ("size", "packed", "start")])
+@pytest.mark.parametrize(("before", "after"), [(b"", b""), (b"#!/bin/sh\n" * 9, b""), (b"", b"made by a program")])
+def test_zip64_of_every_writer_is_read(wide: tuple[str, ...], before: bytes, after: bytes) -> None:
+    assert outcomes(with_zip64(wide, before, after), STRICT) == [("a.png", PICTURE)]
 
 
 def test_names_that_macos_writes_without_saying_that_they_are_utf_8() -> None:

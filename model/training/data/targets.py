@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Words of labels for the absence of a disease.
 NEGATIVE = frozenset({"normal", "normals", "healthy", "control", "controls", "negative", "negatives", "neg", "free"})
 NEGATIVE |= {"no", "non", "not", "without", "absent", "clear", "uninfected", "nofinding", "nofindings"}
+# The same in Spanish, Portuguese, French, German and Italian, whose data sets are public too.
+NEGATIVE |= {"sin", "sem", "sans", "ohne", "kein", "keine", "senza", "sano", "sanos", "gesund", "sain", "negativo"}
 # For SIIM's images without a label: the appearance is not negative and suggests one class more than the other (RSNA
 # consensus on reporting COVID-19: Simpson et al. 2020). Estimates, not counts. They also show the network lungs of that
 # source that are neither normal nor typical; otherwise it would learn that the source has two classes only.

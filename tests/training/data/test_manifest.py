@@ -284,6 +284,8 @@ def test_given_splits_stay_and_missing_ones_come_out_of_training(tmp_path: Path)
         ("COVID-", "COVID+"),
         ("covid19neg", "covid19pos"),
         ("noncovid", "COVID-19"),
+        ("Sin COVID", "COVID"),
+        ("ohne_covid", "covid"),
         ("NonCOVID", "Covid"),
         ("no_findings", "Pneumonia"),
         ("healthy", "TB"),
