@@ -113,8 +113,8 @@ def _train_small_bundle(drawn_folder: Path, folder: Path) -> None:
     from model.training.export import bundle as export
     from model.training.export import card
 
-    found = manifest.select(manifest.find_records(drawn_folder).records)
-    data = dataset.check(found, size=64, seed=1)
+    records = manifest.select(manifest.find_records(drawn_folder).records)
+    data = dataset.check(records, size=64, seed=1)
     keras.utils.set_random_seed(1)  # before the layers, whose first weights are random
     image = keras.Input((64, 64, 1), name="image")
     x = network.normalise(image)

@@ -35,7 +35,7 @@ def test_covering_leaves_the_rest_and_no_trace_of_what_was_there() -> None:
 @pytest.mark.parametrize("how", robustness.DISTURBANCES, ids=lambda how: f"{how.kind} {how.setting}")
 def test_a_disturbance_changes_the_picture_and_stays_a_picture(how: robustness.Disturbance) -> None:
     grey = draw_chest(np.random.default_rng(0), "normal", 300).astype(np.float32)
-    found = how.apply(grey)
-    assert found.dtype == np.float32 and found.ndim == 2 and found.min() >= 0 and found.max() <= 256
-    assert found.shape != grey.shape or np.abs(found - grey).max() > 1
-    assert np.array_equal(found, how.apply(grey))
+    changed = how.apply(grey)
+    assert changed.dtype == np.float32 and changed.ndim == 2 and changed.min() >= 0 and changed.max() <= 256
+    assert changed.shape != grey.shape or np.abs(changed - grey).max() > 1
+    assert np.array_equal(changed, how.apply(grey))

@@ -48,8 +48,8 @@ def test_the_page_is_five_claims_with_their_figures(measured: Path) -> None:
 def test_a_changed_figure_changes_the_documents(measured: Path, small_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(measured / "docs", tmp_path / "docs")
     changed = evidence(tmp_path)
-    for one in changed["headline"]["figures"]:
-        one["value"] = 0.1234
+    for row in changed["headline"]["figures"]:
+        row["value"] = 0.1234
     (tmp_path / "docs" / "evidence" / "evidence.json").write_text(json.dumps(changed), encoding="utf-8")
     for path, text in run.pages(tmp_path, read_card(small_bundle)).items():
         assert "0.12" in text or "12 %" in text
@@ -78,13 +78,13 @@ def test_the_published_documents_say_what_the_json_and_the_card_say() -> None:
     if not PUBLISHED.exists():
         pytest.skip("docs/evidence/evidence.json is not there yet: run `make evidence`")
     card = read_card(DEFAULT_BUNDLE)
-    found = evidence(ROOT)
-    assert not found["quick"]
-    assert found["bundle"]["sha256"] == card.sha256, "measured on another bundle: run `make evidence`"
+    content = evidence(ROOT)
+    assert not content["quick"]
+    assert content["bundle"]["sha256"] == card.sha256, "measured on another bundle: run `make evidence`"
     for path, text in run.pages(ROOT, card).items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make evidence`"
     # The README's table comes from the card (tests/test_project.py), the card's figures from the same pictures.
-    here = {row["id"]: row for part in ("headline", "elsewhere") for row in found[part]["figures"]}
+    here = {row["id"]: row for part in ("headline", "elsewhere") for row in content[part]["figures"]}
     for figure in card.figures:
         assert here[figure.id]["n"] == figure.n
         assert here[figure.id]["value"] == pytest.approx(figure.value, abs=0.005), figure.id

@@ -14,14 +14,14 @@ def test_quick_metrics_equal_the_slow_ones() -> None:
     rng = np.random.default_rng(0)
     truth, score = rng.random(300) < 0.4, rng.random(300).round(2)
     for weight in (np.ones(300), rng.integers(0, 4, 300).astype(float)):
-        found = metrics.auc_of(truth, score)(truth, score, weight)
-        assert found == pytest.approx(roc_auc_score(truth, score, sample_weight=weight))
-        found = metrics.calibration_of(truth, score, largest=False)(truth, score, weight)
+        value = metrics.auc_of(truth, score)(truth, score, weight)
+        assert value == pytest.approx(roc_auc_score(truth, score, sample_weight=weight))
+        value = metrics.calibration_of(truth, score, largest=False)(truth, score, weight)
         rows = calibration.reliability(truth, score, weight)
-        assert found == pytest.approx(sum(row["share"] * abs(row["observed"] - row["score"]) for row in rows))
+        assert value == pytest.approx(sum(row["share"] * abs(row["observed"] - row["score"]) for row in rows))
     gaps = [abs(row["observed"] - row["score"]) for row in calibration.reliability(truth, score, np.ones(300))]
-    found = metrics.calibration_of(truth, score, largest=True)(truth, score, np.ones(300))
-    assert found == pytest.approx(max(gaps))
+    value = metrics.calibration_of(truth, score, largest=True)(truth, score, np.ones(300))
+    assert value == pytest.approx(max(gaps))
     alike = (truth[truth], score[truth], [""] * int(truth.sum()))
     assert metrics.row("x", {}, "AUC", "of one class", metrics.auc_of(*alike[:2]), alike) == []
 
@@ -35,10 +35,10 @@ def test_curves_are_those_of_sklearn() -> None:
         alarm, hit, _ = roc_curve(truth, score, sample_weight=weight, drop_intermediate=False)
         expected = [hit[alarm <= step + 1e-9].max() for step in curves.GRID]
         assert ranking.roc(weight) == pytest.approx(np.array(expected))
-        right, found, _ = precision_recall_curve(truth, score, sample_weight=weight)
+        right, value, _ = precision_recall_curve(truth, score, sample_weight=weight)
         # sklearn goes up from the lowest threshold; its last point, nobody called, is none of ours.
-        right, found = right[:-1][::-1], found[:-1][::-1]
-        expected = [right[np.argmax(found >= max(step - 1e-9, 1e-9))] for step in curves.GRID]
+        right, value = right[:-1][::-1], value[:-1][::-1]
+        expected = [right[np.argmax(value >= max(step - 1e-9, 1e-9))] for step in curves.GRID]
         assert ranking.precision(weight) == pytest.approx(np.array(expected))
     assert np.isnan(curves.Ranking(truth, score).roc(truth.astype(float))).all()
 
@@ -51,7 +51,9 @@ def test_bands_resample_patients_and_hold_the_curve() -> None:
     for kind in (curves.ROC, curves.PRECISION_RECALL):
         once = curves.band(kind, truth, score, patients)
         # Each picture three times: the same patients, so no more is known.
-        thrice = curves.band(kind, np.repeat(truth, 3), np.repeat(score, 3), [one for one in patients for _ in "abc"])
+        thrice = curves.band(
+            kind, np.repeat(truth, 3), np.repeat(score, 3), [patient for patient in patients for _ in "abc"]
+        )
         assert once == thrice
         strangers = curves.band(kind, np.repeat(truth, 3), np.repeat(score, 3), [str(n) for n in range(180)])
         assert np.mean(strangers["high"]) - np.mean(strangers["low"]) < np.mean(once["high"]) - np.mean(once["low"])

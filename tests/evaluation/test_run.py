@@ -15,44 +15,44 @@ from model.training.data.manifest import describe_set
 from tests.evaluation.conftest import evidence
 
 
-def figures(found: object) -> list[dict]:
+def figures(content: object) -> list[dict]:
     """Every figure of the JSON, wherever it stands."""
-    if isinstance(found, list):
-        return [one for part in found for one in figures(part)]
-    if isinstance(found, dict):
-        own = [found] if "id" in found else []
-        return own + [one for part in found.values() for one in figures(part)]
+    if isinstance(content, list):
+        return [row for part in content for row in figures(part)]
+    if isinstance(content, dict):
+        here = [content] if "id" in content else []
+        return here + [row for part in content.values() for row in figures(part)]
     return []
 
 
 def test_every_figure_says_what_on_which_pictures_and_how_sure(measured: Path) -> None:
-    found = figures(evidence(measured))
-    assert len(found) > 100
-    for one in found:
-        assert {"id", "set", "source", "role", "metric", "what", "value", "low", "high", "n"} <= set(one), one
-        assert one["low"] <= one["high"] and one["n"] > 0, one
-        assert one["low"] - 1e-9 <= one["value"] <= one["high"] + 1e-9 or one["metric"] in ("ECE", "MCE"), one
-    assert len({one["id"] for one in found}) == len(found)
+    content = figures(evidence(measured))
+    assert len(content) > 100
+    for row in content:
+        assert {"id", "set", "source", "role", "metric", "what", "value", "low", "high", "n"} <= set(row), row
+        assert row["low"] <= row["high"] and row["n"] > 0, row
+        assert row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9 or row["metric"] in ("ECE", "MCE"), row
+    assert len({row["id"] for row in content}) == len(content)
 
 
 def test_sources_stand_apart_and_what_the_card_does_not_name_is_external(measured: Path, drawn_folder: Path) -> None:
-    found = evidence(measured)
-    roles = {(one["source"], one["role"]) for one in found["headline"]["figures"]}
+    content = evidence(measured)
+    roles = {(row["source"], row["role"]) for row in content["headline"]["figures"]}
     assert roles == {("elsewhere", "external"), (drawn_folder.name, "internal")}
-    (matrix,) = [one for one in found["headline"]["confusion"] if one["source"] == "elsewhere"]
+    (matrix,) = [row for row in content["headline"]["confusion"] if row["source"] == "elsewhere"]
     assert np.sum(matrix["counts"], axis=1).tolist() == [20, 20, 20]
 
 
 def test_the_figures_of_the_card_come_out_again(measured: Path, small_bundle: Path) -> None:
-    found = evidence(measured)["headline"]["card"]
+    content = evidence(measured)["headline"]["card"]
     card = json.loads((small_bundle / "card.json").read_text(encoding="utf-8"))
-    assert found["compared"] == len(card["figures"]) > 0
-    assert found["largest_difference"] < 0.005
+    assert content["compared"] == len(card["figures"]) > 0
+    assert content["largest_difference"] < 0.005
 
 
 def test_controls_stand_beside_the_whole_picture(measured: Path) -> None:
     part = evidence(measured)["controls"]
-    named = {one.get("control") for one in part["figures"]}
+    named = {row.get("control") for row in part["figures"]}
     assert {
         "average lungs erased",
         "borders alone",
@@ -62,8 +62,8 @@ def test_controls_stand_beside_the_whole_picture(measured: Path) -> None:
         "the same with shuffled labels",
     } <= named
     assert part["masked"] == {"elsewhere": 60}
-    value = {one["control"]: one["value"] for one in part["figures"] if one["id"].startswith("elsewhere.") and
-             one["metric"] == "AUC" and one["what"] == "covid19 against normal"}  # fmt: skip
+    value = {row["control"]: row["value"] for row in part["figures"] if row["id"].startswith("elsewhere.") and
+             row["metric"] == "AUC" and row["what"] == "covid19 against normal"}  # fmt: skip
     # The drawn disease is in the lungs: without them less of it can be told.
     assert value["the whole picture"] > 0.8
     assert value["borders alone"] < value["the whole picture"]
@@ -72,7 +72,7 @@ def test_controls_stand_beside_the_whole_picture(measured: Path) -> None:
 def test_the_codec_control_tells_how_many_decisions_change(measured: Path) -> None:
     part = evidence(measured)["codec"]
     (title,) = part["bundles"]
-    shares = {(one["form"], one["metric"]): one for one in part["figures"] if one["source"] == "elsewhere"}
+    shares = {(row["form"], row["metric"]): row for row in part["figures"] if row["source"] == "elsewhere"}
     assert {form for form, _ in shares} == set(codec.FORMS) == set(part["forms"])
     for form in codec.FORMS:
         changed, largest = shares[form, codec.CHANGED], shares[form, codec.LARGEST]
@@ -84,14 +84,14 @@ def test_a_bundle_is_compared_on_sources_that_it_never_saw(measured: Path, small
     again = loading.load(small_bundle, manifest, measured / "cache", quick=True)
     part = codec.measure(again, [again.bundle])
     assert part["bundles"] == [again.bundle.card.title] * 2
-    assert {one["source"] for one in part["figures"]} == {"elsewhere"}
+    assert {row["source"] for row in part["figures"]} == {"elsewhere"}
 
 
 def test_what_is_measured_elsewhere_is_told_by_source(measured: Path) -> None:
     part = evidence(measured)["elsewhere"]
     (row,) = part["rows"]
     assert row["source"] == "elsewhere" and row["role"] == "external" and row["called_ill"]["n"] == 20
-    matrix = next(one for one in evidence(measured)["headline"]["confusion"] if one["source"] == "elsewhere")
+    matrix = next(row for row in evidence(measured)["headline"]["confusion"] if row["source"] == "elsewhere")
     well, *called = matrix["counts"][matrix["classes"].index("normal")]
     assert row["called_ill"]["value"] == pytest.approx(sum(called) / (well + sum(called)), abs=1e-4)
 
@@ -100,7 +100,7 @@ def test_without_its_training_data_a_bundle_is_measured_elsewhere(
     measured: Path, small_bundle: Path, manifest: Path, tmp_path: Path
 ) -> None:
     alone = loading.load(small_bundle, manifest, measured / "cache", quick=True, outside=True)
-    assert not alone.has_training_data and [one.source for one in alone.sets("external", "test")] == ["elsewhere"]
+    assert not alone.has_training_data and [row.source for row in alone.sets("external", "test")] == ["elsewhere"]
     run.run(small_bundle, manifest, tmp_path, measured / "cache", quick=True, outside=True, parts=["elsewhere"])
     assert set(evidence(tmp_path)) == {"schema", "quick", "bundle", "pictures", "literature", "elsewhere"}
     with pytest.raises(study.EvidenceError, match="no part nothing"):
@@ -157,17 +157,17 @@ def test_a_second_run_finds_the_forward_passes_of_the_first(
 
 
 def test_operating_points_lie_on_the_curves_where_the_figures_say(measured: Path) -> None:
-    found = evidence(measured)
-    assert {one["kind"] for one in found["curves"]["curves"]} == {curves.ROC, curves.PRECISION_RECALL}
-    figure = {(one["set"], one["metric"], one["what"], one.get("point")): one["value"]
-              for one in found["headline"]["figures"]}  # fmt: skip
-    for one in found["curves"]["curves"]:
-        assert {len(one[line]) for line in ("y", "low", "high")} == {len(found["curves"]["grid"])}
-        other = one["what"].split()[-1]
-        for place in one["points"]:
-            sensitivity = figure[one["set"], "sensitivity", "covid19 called covid19", place["point"]]
-            if one["kind"] == curves.PRECISION_RECALL:
+    content = evidence(measured)
+    assert {row["kind"] for row in content["curves"]["curves"]} == {curves.ROC, curves.PRECISION_RECALL}
+    figure = {(row["set"], row["metric"], row["what"], row.get("point")): row["value"]
+              for row in content["headline"]["figures"]}  # fmt: skip
+    for row in content["curves"]["curves"]:
+        assert {len(row[line]) for line in ("y", "low", "high")} == {len(content["curves"]["grid"])}
+        other = row["what"].split()[-1]
+        for place in row["points"]:
+            sensitivity = figure[row["set"], "sensitivity", "covid19 called covid19", place["point"]]
+            if row["kind"] == curves.PRECISION_RECALL:
                 assert place["x"] == pytest.approx(sensitivity, abs=1e-4)
                 continue
-            spared = figure[one["set"], "specificity", f"{other} not called covid19", place["point"]]
+            spared = figure[row["set"], "specificity", f"{other} not called covid19", place["point"]]
             assert (1 - place["x"], place["y"]) == pytest.approx((spared, sensitivity), abs=1e-4)

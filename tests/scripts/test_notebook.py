@@ -27,8 +27,8 @@ OPTIONS = "--weights none --image-size 64 --batch-size 30 --head-epochs 1 --firs
 
 
 def cells() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    return found
+    content: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    return content
 
 
 def run(settings: dict[str, object]) -> str:

@@ -54,17 +54,20 @@ def test_a_bundle_has_to_be_small_and_whole(project: tuple[Path, Path]) -> None:
     assert list(release.size(root, bundle)) == list(release.soundness(root, bundle)) == []
     with (bundle / "model.tflite").open("ab") as file:
         file.truncate(31_000_000)
-    assert ["limit is 30 MB" in said for said in release.size(root, bundle)] == [True]
-    assert ["SHA-256 differs" in said for said in release.soundness(root, bundle)] == [True]
+    assert ["limit is 30 MB" in problem for problem in release.size(root, bundle)] == [True]
+    assert ["SHA-256 differs" in problem for problem in release.soundness(root, bundle)] == [True]
 
 
 def test_evidence_has_to_be_about_this_bundle(project: tuple[Path, Path]) -> None:
     root, bundle = project
-    assert ["There is no docs/evidence" in said for said in release.evidence(root, bundle)] == [True]
+    assert ["There is no docs/evidence" in problem for problem in release.evidence(root, bundle)] == [True]
     evidence(root, read_card(bundle).version, "of another file")
     (root / "README.md").write_text((root / "README.md").read_text().replace("0.", "1.", 1))
-    said = list(release.evidence(root, bundle))
-    assert ["README.md are not the card's" in said[0], "or another file: run make evidence" in said[1]] == [True, True]
+    problem = list(release.evidence(root, bundle))
+    assert ["README.md are not the card's" in problem[0], "or another file: run make evidence" in problem[1]] == [
+        True,
+        True,
+    ]
 
 
 def test_everything_has_to_be_committed(project: tuple[Path, Path]) -> None:
@@ -73,16 +76,16 @@ def test_everything_has_to_be_committed(project: tuple[Path, Path]) -> None:
         "This folder is not under git: a release is made from a repository."
     ]
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
-    assert ["not committed: commit them first" in said for said in release.repository(root, bundle)] == [True]
+    assert ["not committed: commit them first" in problem for problem in release.repository(root, bundle)] == [True]
 
 
 def test_the_licence_of_everything_that_the_app_installs_is_known() -> None:
     packages = licences.of_requirements(ROOT / "requirements.txt")
-    names = {one.name.lower() for one in packages}
+    names = {package.name.lower() for package in packages}
     # What requirements.txt names, and what only its packages ask for.
     assert names >= {"streamlit", "pydicom", "ai-edge-litert", "jinja2"}
     assert licences.problems(packages) == []
-    assert {one.name for one in packages if not one.is_permissive} >= {"fpdf2"}
+    assert {package.name for package in packages if not package.is_permissive} >= {"fpdf2"}
     shown = licences.table(packages)
     assert "GPL" in shown.split("Not permissive:")[1] and "streamlit" in shown.split("Not permissive:")[0]
     assert licences.stated(distribution("fpdf2")) != ""  # type: ignore[arg-type]
@@ -97,9 +100,9 @@ def test_the_licence_of_everything_that_the_app_installs_is_known() -> None:
     ],
 )  # fmt: skip
 def test_licences_that_ask_for_more_are_told_apart(words: str, permissive: bool) -> None:
-    one = licences.Package("one", "1.0", words)
-    assert one.is_permissive == permissive
-    assert bool(licences.problems([one])) != permissive
+    package = licences.Package("one", "1.0", words)
+    assert package.is_permissive == permissive
+    assert bool(licences.problems([package])) != permissive
 
 
 def test_all_of_it_ends_in_a_code_and_in_sentences(
@@ -107,9 +110,9 @@ def test_all_of_it_ends_in_a_code_and_in_sentences(
 ) -> None:
     root, bundle = project
     assert release.main(root, bundle) == 1
-    said = capsys.readouterr().out
-    assert "passes  Versions" in said and "FAILS   Evidence" in said and "pydicom" in said
-    assert said.rstrip().endswith("2 problems must be fixed before a release.")
+    problem = capsys.readouterr().out
+    assert "passes  Versions" in problem and "FAILS   Evidence" in problem and "pydicom" in problem
+    assert problem.rstrip().endswith("2 problems must be fixed before a release.")
     (root / "docs" / "CHANGELOG.md").unlink()
     assert release.main(root, bundle) == 1
     assert "FAILS   Versions" in capsys.readouterr().out

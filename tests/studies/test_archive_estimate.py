@@ -28,10 +28,10 @@ def test_the_document_says_what_was_measured() -> None:
 
 def test_hours_and_prices_follow_from_the_rate() -> None:
     # 16 processors with 10 pictures a second each read 576,000 an hour.
-    found = archive_estimate.plan(1_152_000, 2, rate=10)
-    assert found["hours"] == pytest.approx(1.0)
-    assert found["machines"] == pytest.approx(32 * archive_estimate.PRICE_PER_PROCESSOR_HOUR)
-    assert found["requests"] == pytest.approx(0.92, abs=0.01)
+    cost = archive_estimate.plan(1_152_000, 2, rate=10)
+    assert cost["hours"] == pytest.approx(1.0)
+    assert cost["machines"] == pytest.approx(32 * archive_estimate.PRICE_PER_PROCESSOR_HOUR)
+    assert cost["requests"] == pytest.approx(0.92, abs=0.01)
 
 
 def test_the_tables_hold_the_figures_and_the_first_limit_first() -> None:

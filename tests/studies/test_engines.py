@@ -19,8 +19,8 @@ from studies.engines import page, run, ways, worker
 def result() -> dict[str, Any]:
     if not run.OUT.exists():
         pytest.skip(f"engines.json is not measured yet: run `{page.COMMAND}`")
-    found: dict[str, Any] = json.loads(run.OUT.read_text(encoding="utf-8"))
-    return found
+    results: dict[str, Any] = json.loads(run.OUT.read_text(encoding="utf-8"))
+    return results
 
 
 def test_the_page_agrees_with_what_was_measured(result: dict[str, Any]) -> None:

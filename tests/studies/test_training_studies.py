@@ -25,10 +25,10 @@ def test_darkcovidnets_protocol_with_the_thumbnail(tmp_path: Path) -> None:
             rows.append(f"{label}{number}.png,{source},{label},{label}{number}")
     (tmp_path / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
     darkcovidnet.main(["--data", str(tmp_path / "manifest.csv"), "--out", str(tmp_path)])
-    found = studies.read(tmp_path)["darkcovidnet.json"]
-    assert [row["what"] for row in found["figures"]] == ["two classes", "three classes"]
-    assert [row["n"] for row in found["figures"]] == [30, 45]
-    assert found["figures"][1]["value"] > 1 / 3
+    study = studies.read(tmp_path)["darkcovidnet.json"]
+    assert [row["what"] for row in study["figures"]] == ["two classes", "three classes"]
+    assert [row["n"] for row in study["figures"]] == [30, 45]
+    assert study["figures"][1]["value"] > 1 / 3
 
 
 def test_each_row_of_the_ablation_changes_one_thing() -> None:

@@ -44,10 +44,10 @@ def start(folder: Path, run: Path, *more: str, workers: list[str] | None = None,
 
 
 def start_two(folder: Path, run: Path, *more: str) -> list[subprocess.Popen]:
-    with socket.socket() as one, socket.socket() as other:
-        for held in (one, other):
+    with socket.socket() as value, socket.socket() as other:
+        for held in (value, other):
             held.bind(("127.0.0.1", 0))
-        workers = [f"127.0.0.1:{held.getsockname()[1]}" for held in (one, other)]
+        workers = [f"127.0.0.1:{held.getsockname()[1]}" for held in (value, other)]
     return [start(folder, run, *more, workers=workers, number=number) for number in (0, 1)]
 
 
@@ -61,12 +61,12 @@ def finish(*processes: subprocess.Popen) -> list[str]:
 
 def assert_same_curve(run: Path, expected: Path) -> None:
     for name in ("loss", "val_loss", "accuracy", "val_accuracy"):
-        found, wanted = ([row[name] for row in read_history(folder)] for folder in (run, expected))
-        assert len(found) == len(wanted)
+        measured, wanted = ([row[name] for row in read_history(folder)] for folder in (run, expected))
+        assert len(measured) == len(wanted)
         # Sums over threads are not ordered, and what they round away grows from epoch to epoch.
         first, later = (0.02, 0.06) if "accuracy" in name else (1e-3 * wanted[0], 2e-2 * wanted[0])
-        assert found[0] == pytest.approx(wanted[0], abs=first), name
-        assert found[1:] == pytest.approx(wanted[1:], abs=later), name
+        assert measured[0] == pytest.approx(wanted[0], abs=first), name
+        assert measured[1:] == pytest.approx(wanted[1:], abs=later), name
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_state_of_one_device_is_taken_over() -> None:
     fit.recompile(model, settings, 4, distributed.Devices(processes=2))
     assert isinstance(model.optimizer, AllReduceAdamW) and int(model.optimizer.iterations.numpy()) == 4
     after = [variable.numpy() for variable in model.optimizer.variables]
-    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    assert all(np.array_equal(value, other) for value, other in zip(before, after, strict=True))
     # The second moments are positive after training: the state was no row of zeros.
     assert any(np.abs(values).max() > 0 for values in after[2:])
 

@@ -82,10 +82,10 @@ def test_weights_balance_classes_and_sources(drawn_folder: Path) -> None:
 
 
 def test_findings_give_soft_targets_where_the_classes_are_known() -> None:
-    found = [("atypical", ""), ("unheard of", ""), ("indeterminate", ""), ("typical", "covid19")]
+    findings = [("atypical", ""), ("unheard of", ""), ("indeterminate", ""), ("typical", "covid19")]
     made = [
         manifest.Record(Path("x"), "siim", label, str(i), finding=f, split="" if label else "unlabelled")
-        for i, (f, label) in enumerate(found)
+        for i, (f, label) in enumerate(findings)
     ]
     pictures = np.zeros((4, 8, 8), np.uint8)
     data = dataset.Dataset(tuple(made), pictures, ("normal", "other", "covid19"), (), 0)

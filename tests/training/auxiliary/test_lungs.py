@@ -61,8 +61,8 @@ def test_network_learns_and_its_file_agrees(masked: lungs.Masked) -> None:
     assert lungs.measure(segmenter, masked)["dice"] > 0.6
     picture = cv2.resize(masked.pictures[0], (lungs.SIDE, lungs.SIDE)).astype(np.float32)[None, :, :, None]
     expected = np.asarray(model(picture)["lungs"])
-    found = segmenter.find_in(picture).mask
-    assert np.abs(found - expected[0, :, :, 0]).mean() < 0.03
+    mask = segmenter.find_in(picture).mask
+    assert np.abs(mask - expected[0, :, :, 0]).mean() < 0.03
 
 
 def test_another_file_is_refused() -> None:

@@ -15,8 +15,8 @@ from tests.conftest import draw_chest
 
 
 def checked(folder: Path, **options: object) -> dataset.Dataset:
-    found = manifest.select(manifest.find_records(folder).records)
-    return dataset.check(found, size=64, seed=1, **options)  # type: ignore[arg-type]
+    listed = manifest.select(manifest.find_records(folder).records)
+    return dataset.check(listed, size=64, seed=1, **options)  # type: ignore[arg-type]
 
 
 def test_folder_gives_classes_with_positive_last_and_every_picture_once(drawn_folder: Path) -> None:
@@ -30,10 +30,10 @@ def test_folder_gives_classes_with_positive_last_and_every_picture_once(drawn_fo
 
 
 def test_split_is_the_same_for_the_same_seed_and_differs_for_another(drawn_folder: Path) -> None:
-    found = manifest.find_records(drawn_folder).records
-    groups = [r.group for r in found]
-    assert splits.split_by_group(found, groups, 1) == splits.split_by_group(found, groups, 1)
-    assert splits.split_by_group(found, groups, 1) != splits.split_by_group(found, groups, 2)
+    listed = manifest.find_records(drawn_folder).records
+    groups = [r.group for r in listed]
+    assert splits.split_by_group(listed, groups, 1) == splits.split_by_group(listed, groups, 1)
+    assert splits.split_by_group(listed, groups, 1) != splits.split_by_group(listed, groups, 2)
 
 
 def test_copies_and_patients_never_cross_a_split(tmp_path: Path) -> None:
@@ -149,11 +149,11 @@ def test_negative_class_is_not_taken_for_it(label: str) -> None:
 
 
 def test_shared_manifest_splits_without_leak(shared_data: Path) -> None:
-    found = manifest.select(
+    listed = manifest.select(
         manifest.find_records(shared_data / "manifest.csv").records, hold_out=manifest.EXTERNAL_SOURCES
     )
-    parts = splits.split_by_group(found, [r.group for r in found], 1)
+    parts = splits.split_by_group(listed, [r.group for r in listed], 1)
     seen: dict[str, set[str]] = {}
-    for record, split in zip(found, parts, strict=True):
+    for record, split in zip(listed, parts, strict=True):
         seen.setdefault(record.group, set()).add(split)
-    assert all(not {"external", "train"} <= found and len(found - {"unused"}) <= 1 for found in seen.values())
+    assert all(not {"external", "train"} <= listed and len(listed - {"unused"}) <= 1 for listed in seen.values())

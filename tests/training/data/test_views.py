@@ -153,8 +153,8 @@ def test_degradations_of_no_strength_change_nothing() -> None:
     still = degrade(picture, np.random.default_rng(1), Degradation().eased(0))
     assert np.array_equal(still, picture)
     changed = [degrade(picture, np.random.default_rng(seed), Degradation()) for seed in range(8)]
-    assert all(one.shape == picture.shape and one.dtype == np.uint8 for one in changed)
-    assert sum(np.array_equal(one, picture) for one in changed) == 0
+    assert all(view.shape == picture.shape and view.dtype == np.uint8 for view in changed)
+    assert sum(np.array_equal(view, picture) for view in changed) == 0
 
 
 def test_background_of_views_is_replaced_and_the_lungs_stay() -> None:

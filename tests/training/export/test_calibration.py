@@ -13,12 +13,12 @@ def test_auc_and_its_interval() -> None:
     rng = np.random.default_rng(0)
     truth = np.arange(400) % 2 == 0
     score = truth + rng.normal(0, 1, 400)
-    found = calibration.estimate(calibration.auc, truth, score, [str(i) for i in range(400)])
-    assert found.low is not None and found.high is not None
+    estimate = calibration.estimate(calibration.auc, truth, score, [str(i) for i in range(400)])
+    assert estimate.low is not None and estimate.high is not None
     # Two normals one standard deviation apart: AUC = Phi(1 / sqrt 2) = 0.760.
-    assert found.low < 0.760 < found.high
-    assert found.low < found.value < found.high
-    assert (found.n, found.positives) == (400, 200)
+    assert estimate.low < 0.760 < estimate.high
+    assert estimate.low < estimate.value < estimate.high
+    assert (estimate.n, estimate.positives) == (400, 200)
 
 
 def test_interval_grows_when_pictures_are_of_few_patients() -> None:
@@ -38,19 +38,19 @@ def _width(estimate: Estimate) -> float:
 def test_sensitivity_and_specificity() -> None:
     truth = np.array([True, True, True, False])
     score = np.array([0.9, 0.5, 0.1, 0.5])
-    one = np.ones(4)
-    assert calibration.share_at_or_above(0.5, among=True)(truth, score, one) == pytest.approx(2 / 3)
-    assert calibration.share_at_or_above(0.5, among=False)(truth, score, one) == 0.0
-    assert calibration.share_at_or_above(0.6, among=False)(truth, score, one) == 1.0
+    equal = np.ones(4)
+    assert calibration.share_at_or_above(0.5, among=True)(truth, score, equal) == pytest.approx(2 / 3)
+    assert calibration.share_at_or_above(0.5, among=False)(truth, score, equal) == 0.0
+    assert calibration.share_at_or_above(0.6, among=False)(truth, score, equal) == 1.0
 
 
 def test_six_of_six_is_not_certainty() -> None:
     truth = np.zeros(6, bool)
     rule = calibration.share_at_or_above(0.5, among=False)
-    found = calibration.estimate(rule, truth, np.full(6, 0.1), list("abcdef"))
+    estimate = calibration.estimate(rule, truth, np.full(6, 0.1), list("abcdef"))
     # Exact interval of 6 of 6: 0.025 to the power 1/6.
-    assert (found.value, found.high) == (1.0, 1.0)
-    assert found.low == pytest.approx(0.5407, abs=1e-3)
+    assert (estimate.value, estimate.high) == (1.0, 1.0)
+    assert estimate.low == pytest.approx(0.5407, abs=1e-3)
     missed = calibration.estimate(rule, truth, np.full(6, 0.9), list("abcdef"))
     assert (missed.value, missed.low) == (0.0, 0.0)
     assert missed.high == pytest.approx(0.4593, abs=1e-3)
@@ -95,12 +95,12 @@ def test_reliability_diagram_of_a_calibrated_score_is_the_diagonal() -> None:
     rng = np.random.default_rng(4)
     score = rng.random(20000)
     truth = rng.random(20000) < score
-    one = np.ones(20000)
-    rows = calibration.reliability(truth, score, one)
+    equal = np.ones(20000)
+    rows = calibration.reliability(truth, score, equal)
     assert all(row["observed"] == pytest.approx(row["score"], abs=0.04) for row in rows)
     # Squared scores are too low: at s = 1/2 by 1/4.
-    assert max(row["observed"] - row["score"] for row in calibration.reliability(truth, score**2, one)) > 0.2
-    assert calibration.brier(truth, score, one) == pytest.approx(1 / 6, abs=0.01)
+    assert max(row["observed"] - row["score"] for row in calibration.reliability(truth, score**2, equal)) > 0.2
+    assert calibration.brier(truth, score, equal) == pytest.approx(1 / 6, abs=0.01)
     assert sum(row["n"] for row in rows) == 20000
 
 

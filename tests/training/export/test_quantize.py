@@ -56,17 +56,17 @@ def test_it_computes_in_8_bits_and_keeps_the_maps(content: bytes, model: keras.M
     outputs = [run(image=picture[None]) for picture in pictures]
     exact = network.with_maps(model).predict(pictures, verbose=0)
     judged = choose.Validation(pictures, np.arange(24) % 3, np.ones(24), np.full(24, "drawn"), 2)
-    found = choose.compare(
+    comparison = choose.compare(
         "int8",
-        np.concatenate([one["logits"] for one in outputs]),
-        np.concatenate([one["maps"] for one in outputs]),
+        np.concatenate([entry["logits"] for entry in outputs]),
+        np.concatenate([entry["maps"] for entry in outputs]),
         {name: exact[name] for name in ("logits", "maps")},
         judged,
     )
-    assert found.rank > 0.9
-    assert 0 < found.mean <= found.largest
+    assert comparison.rank > 0.9
+    assert 0 < comparison.mean <= comparison.largest
     assert len(content) < 0.6 * len(convert.convert(network.with_maps(model)))
-    kinds = {one["name"].rsplit("/", 1)[-1]: one["dtype"] for one in interpreter.get_tensor_details()}
+    kinds = {entry["name"].rsplit("/", 1)[-1]: entry["dtype"] for entry in interpreter.get_tensor_details()}
     assert np.int8 in kinds.values()
 
 
@@ -75,8 +75,8 @@ def test_stages_are_handed_out_as_numbers_of_the_network(
 ) -> None:
     maps = stages.look(content, pictures[:1])
     sizes = [SIZE // 2, SIZE // 4, SIZE // 8, SIZE // 16, SIZE // 32]
-    assert [one.shape[0] for one in maps] == sizes
-    assert all(one.dtype == np.float32 for one in maps)
+    assert [entry.shape[0] for entry in maps] == sizes
+    assert all(entry.dtype == np.float32 for entry in maps)
     last = keras.Model(model.input, model.get_layer(network.FEATURES_LAYER).input).predict(pictures[:1], verbose=0)[0]
     assert np.corrcoef(maps[-1].ravel(), last.ravel())[0, 1] > 0.9
 
@@ -95,8 +95,8 @@ def test_lost_auc_is_that_of_the_source_that_loses_most() -> None:
     turned = logits.copy()
     turned[sources == "other"] = turned[sources == "other"][::-1]
     judged = choose.Validation(np.zeros((20, 1, 1, 1)), labels, np.ones(20), sources, 2)
-    found = choose.compare("turned", turned, maps, {"logits": logits, "maps": maps}, judged)
-    assert found.auc_lost == pytest.approx(1.0)
-    assert found.rank == pytest.approx(1.0)
+    comparison = choose.compare("turned", turned, maps, {"logits": logits, "maps": maps}, judged)
+    assert comparison.auc_lost == pytest.approx(1.0)
+    assert comparison.rank == pytest.approx(1.0)
     same = choose.compare("same", logits, maps, {"logits": logits, "maps": maps}, judged)
     assert (same.auc_lost, same.largest) == (0.0, 0.0)
