@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
+import re
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -123,12 +125,17 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     from model.training.config import Settings
 
     defaults = Settings()
+    # What the class' documentation says of each setting.
+    _, _, attributes = inspect.getdoc(Settings).partition("Attributes:\n")  # type: ignore[union-attr]
+    described: dict[str, str] = {}
+    for names, text in re.findall(r"^    ([\w, ]+): (.*(?:\n {8}.*)*)", attributes, re.M):
+        described |= dict.fromkeys(names.split(", "), " ".join(text.split()).rstrip(".").replace("%", "%%"))
     for item in fields(Settings):
         value = getattr(defaults, item.name)
         kind = str if value is None else type(value)
-        option = "--" + item.name.replace("_", "-")
+        option, text = "--" + item.name.replace("_", "-"), f"{described[item.name]} (default: {value})"
         # Left out of the options where not given, so that --resume can tell what was asked for.
-        parser.add_argument(option, type=kind, default=argparse.SUPPRESS, help=f"default: {value}")
+        parser.add_argument(option, type=kind, default=argparse.SUPPRESS, help=text)
 
 
 def _given_settings(options: argparse.Namespace) -> dict[str, Any]:

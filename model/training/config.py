@@ -26,16 +26,21 @@ class Settings:
     """Everything that decides the result of a run; written to the run's folder and into the bundle's card.
 
     Attributes:
-        arch, weights: see `network.build`.
+        arch: resnet50, resnet101 or resnet152.
+        weights: to start from: imagenet, none, or a file, such as the final.weights.h5 of an earlier run.
         image_size: pixels a side of the network's input.
-        start_size, start_epochs: the first epochs may see smaller images, which is several times faster.
-        epochs: of the whole network, the `start_epochs` included.
+        start_size: pixels a side in the first `start_epochs`; smaller images are several times faster.
+        start_epochs: epochs of that size.
+        epochs: of the whole network, those of the smaller size included.
         head_epochs: of the head alone, on cached features (seconds), before those; not after an earlier run.
-        batch_size, learning_rate, weight_decay, warmup: AdamW with a cosine schedule (Loshchilov and Hutter 2019).
-        first_stage: stages before conv<first_stage> keep their weights.
+        batch_size: images a step, on all devices together.
+        learning_rate: the largest, of AdamW with a cosine schedule (Loshchilov and Hutter 2019).
+        weight_decay: of AdamW.
+        warmup: share of the steps in which the learning rate rises.
+        first_stage: stages before conv<first_stage> keep their weights: 1 (none) to 6 (all but the head).
         ema: momentum of the weights' moving average, which is validated and saved; 0 for none.
         patience: epochs without a better validation loss before the run stops.
-        degrade: strength of the degradations (`degrade.Degradation`), from 0 for none to 1.
+        degrade: strength of the degradations of every training picture, from 0 for none to 1.
         ease: what that strength is multiplied by in the last epoch.
         ease_from: share of the epochs after which the degradations are eased.
         margin: what the network sees around the lungs' box on each side, as a share of its width and height; below 0
@@ -47,7 +52,7 @@ class Settings:
         views: how often each picture is in a batch, every time differently degraded: 1 or 2.
         consistency: weight of the difference between the scores of two views.
         source_power: a source is drawn by its size to this power, inside its class.
-        background: with a margin, probability that what is outside the lungs is replaced (`background.replace`).
+        background: with a margin, probability that what is outside the lungs is replaced.
         steps_per_epoch: batches an epoch; 0 for as many as the data fill.
         seed: of the split, the order and the augmentation.
     """

@@ -126,6 +126,14 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"usage: train.py {command}" in capsys.readouterr().out
 
 
+def test_help_says_what_each_setting_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        train.main(["fit", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "--image-size IMAGE_SIZE pixels a side of the network's input (default: 224)" in printed
+    assert "--ema EMA momentum of the weights' moving average" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -17,7 +17,8 @@ from model.training.export import convert
 SIDE = 96
 WIDTHS = (24, 32, 48, 64)
 # Covers side markers and corners in most images: the network should look at the heart, not at markers.
-HOW, ZOOM, SHIFT = Degradation(corners=0.7, cutout=0.6, turn=1.0), (0.8, 1.25), 0.08
+HOW = Degradation(0.6, 0.2, 0.25, sharpen=0, reduce=0, noise=0.25, jpeg=0.25, paint=0, corners=0.7, cutout=0.6, turn=1)
+ZOOM, SHIFT = (0.8, 1.25), 0.08
 # Share of validation images that may be wrongly called mirrored.
 FALSE_ALARMS = 0.005
 
