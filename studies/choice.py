@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from model.evaluation.parts.robustness import FORMS
 from model.evaluation.render import studies
-from model.evaluation.robustness import FORMS
 from model.reading import bundle as bundles
 from model.reading.card import Framing
 from model.reading.framing import enlarge, frame, lungs_box

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from model.evaluation import linear
 from model.evaluation.metrics import mean_row
+from model.evaluation.parts import linear
 from model.evaluation.render import studies
 from model.reading.radiograph import to_input
 from model.training.data.dataset import decode_pictures

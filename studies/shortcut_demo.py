@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from model.evaluation import linear, loading, sources, study
+from model.evaluation import loading, study
+from model.evaluation.parts import linear, sources
 from model.evaluation.render import studies
 
 TEXT = [

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.evaluation import codec, curves, heatmaps, linear, loading, robustness, selective, shortcuts, sources, study
+from model.evaluation import loading, study
+from model.evaluation.parts import codec, curves, heatmaps, linear, robustness, selective, shortcuts, sources
 from model.evaluation.render import documents, model_card, studies
 from model.evaluation.render.plots import draw
 from model.reading import bundle as bundles

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.evaluation import robustness, shortcuts
+from model.evaluation.parts import robustness, shortcuts
 from tests.conftest import draw_chest
 
 

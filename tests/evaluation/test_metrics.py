@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
-from model.evaluation import curves, metrics
+from model.evaluation import metrics
+from model.evaluation.parts import curves
 from model.training.export import calibration
 
 

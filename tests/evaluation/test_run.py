@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import train
-from model.evaluation import codec, curves, linear, loading, run, study
+from model.evaluation import loading, run, study
+from model.evaluation.parts import codec, curves, linear
 from model.training.data.manifest import describe_set
 from tests.evaluation.conftest import evidence
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from model.evaluation import codec, heatmaps
+from model.evaluation.parts import codec, heatmaps
 from model.evaluation.render import evidence_tables
 from model.evaluation.render.tables import Row, pick
 

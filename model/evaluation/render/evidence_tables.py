@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.evaluation import codec, linear
+from model.evaluation.parts import codec, linear
 from model.evaluation.render.studies import STUDIES
 from model.evaluation.render.tables import Row, interval, named, percent, pick, pivot, point, table
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model.evaluation.metrics import Rows, mean_row
-from model.evaluation.shortcuts import auc_rows
+from model.evaluation.parts.shortcuts import auc_rows
 from model.evaluation.study import QUICK, Study, sample
 
 THUMBNAIL = "8x8 thumbnail, linear model"

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from model.evaluation.metrics import Rows, mean_row
-from model.evaluation.robustness import FORMS
+from model.evaluation.parts.robustness import FORMS
 from model.evaluation.study import PictureSet, Study, sample
 from model.reading.bundle import Bundle
 from model.reading.decision import log_odds

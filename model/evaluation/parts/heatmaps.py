@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from model.evaluation.metrics import Rows, mean_row
-from model.evaluation.shortcuts import masks_of
+from model.evaluation.parts.shortcuts import masks_of
 from model.evaluation.study import PictureSet, Study, sample
 from model.reading.framing import place
 from model.reading.heatmap import evidence
