@@ -32,8 +32,9 @@ def show(code: str, room: Room, *, controls: bool) -> None:
     """
     state = room.state
     if state.phase is Phase.END:
-        page_parts.follow(code, state.version)
         result(code, room, controls=controls)
+        with page_parts.place(state.version):
+            page_parts.follow(code, state.version)
     elif state.phase is Phase.LOBBY:
         lobby(code, room, state, controls=controls)
     else:
@@ -55,7 +56,7 @@ def lobby(code: str, room: Room, state: State, *, controls: bool) -> None:
             f"<div>{escape(tr('Scan the code, or open {address} and type', address=short(url)))}</div>"
             f'<div class="code">{escape(code)}</div>'
         )
-        count(code, state.version)
+        counted = page_parts.place(state.version)
         if controls:
             step(code, state, room)
             if link.is_local(url):
@@ -68,6 +69,8 @@ def lobby(code: str, room: Room, state: State, *, controls: bool) -> None:
                     icon=":material/wifi_off:",
                 )
             more(code, room, url)
+    with counted:
+        count(code, state.version)
 
 
 @st.fragment(run_every=page_parts.PROJECTOR_BEAT)
@@ -89,10 +92,8 @@ def one_picture(code: str, room: Room, state: State, *, controls: bool) -> None:
         page_parts.html(f"{escape(page_parts.number(room, state))} · <b>{escape(code)}</b>")
         if controls:
             step(code, state, room)
-        if state.phase in VOTING:
-            votes(code, state)
-        else:
-            page_parts.follow(code, state.version)
+        counted = page_parts.place(state.version)
+        if state.phase not in VOTING:
             page_parts.html(page_parts.votes(room, state))
         if state.phase is not Phase.BEFORE:
             page_parts.html(page_parts.network_answer(question))
@@ -101,6 +102,11 @@ def one_picture(code: str, room: Room, state: State, *, controls: bool) -> None:
             cases.note(question.sha256)
         if controls:
             more(code, room, address(code))
+    with counted:
+        if state.phase in VOTING:
+            votes(code, state)
+        else:
+            page_parts.follow(code, state.version)
 
 
 @st.fragment(run_every=page_parts.PROJECTOR_BEAT)

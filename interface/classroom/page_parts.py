@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from interface.classroom.rooms import ROOMS, Phase, Room, State
 from interface.components import viewer
@@ -41,6 +42,20 @@ def html(content: str) -> None:
         content: HTML with every text in it escaped.
     """
     st.html(f'{STYLE}<div class="cxr-room">{content}</div>')
+
+
+def place(version: int) -> DeltaGenerator:
+    """A container for a fragment of the page, other than the one at the step before.
+
+    Streamlit knows a fragment by its container. A browser that has not got the new page yet still asks for the
+    fragments of the old one; in the same container they would pass for those of the new page, and Streamlit drops
+    what it has not sent yet of a page when another run begins. So they are also drawn last.
+
+    Args:
+        version: of the state that the page shows.
+    """
+    outer = st.container()
+    return outer.container() if version % 2 else outer
 
 
 @st.fragment(run_every=STUDENT_BEAT)

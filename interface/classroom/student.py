@@ -31,7 +31,6 @@ def show(code: str, room: Room) -> None:
         st.query_params[link.STUDENT] = token
         ROOMS.get(code)
     state = room.state
-    page_parts.follow(code, state.version, token)
     if state.phase is Phase.LOBBY:
         st.header(tr("You are in"), anchor=False)
         st.markdown(tr("Wait until the lecturer shows the first picture: this page goes on by itself."))
@@ -39,6 +38,8 @@ def show(code: str, room: Room) -> None:
         result(room, token)
     else:
         one_picture(code, room, state, token)
+    with page_parts.place(state.version):
+        page_parts.follow(code, state.version, token)
 
 
 def one_picture(code: str, room: Room, state: State, token: str) -> None:
@@ -55,7 +56,8 @@ def one_picture(code: str, room: Room, state: State, token: str) -> None:
             page_parts.html(page_parts.label(question))
             own_votes(room, state, token)
         else:
-            ballot(code, room, state, token)
+            with page_parts.place(state.version):
+                ballot(code, room, state, token)
 
 
 def own_votes(room: Room, state: State, token: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from interface.core import streamlit_internals
 from interface.core.language import mark
 from model.reading.card import Card, chosen, read_card, read_model
 from model.reading.malloc import give_freed_memory_back
@@ -80,11 +80,15 @@ def _build(folder: Path, card: Card, model: bytes, loaded: Future[Reader]) -> No
         return
     for name in NEEDED:
         importlib.import_module(name)
-    if DICOM not in sys.modules:
-        # Not at once: the browser still fetches parts of the page, and an import keeps the server from sending them.
-        timer = threading.Timer(PATIENCE, importlib.import_module, (DICOM,))
-        timer.daemon = True
-        timer.start()
+    # Not at once: the browser still fetches parts of the page, and an import keeps the server from sending them.
+    timer = threading.Timer(PATIENCE, _settle)
+    timer.daemon = True
+    timer.start()
+
+
+def _settle() -> None:
+    importlib.import_module(DICOM)
+    streamlit_internals.spare_loaded_objects()
 
 
 def _changed(folder: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,19 @@ def test_files_whose_content_is_gone_are_told_from_others() -> None:
     file = uploaded()
     assert streamlit_internals.received([file, DeletedFile("id-2"), None]) == [file]
     assert streamlit_internals.received(None) == []
+
+
+def test_what_is_loaded_is_no_work_for_the_collector_that_a_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert st.get_option("runner.postScriptGC"), "Streamlit collects after each run"
+    before = gc.get_freeze_count()
+    streamlit_internals.spare_loaded_objects()
+    assert gc.get_freeze_count() == before, "there is no server"
+    monkeypatch.setattr("streamlit.runtime.exists", lambda: True)
+    try:
+        streamlit_internals.spare_loaded_objects()
+        assert gc.get_freeze_count() > 10 * len(gc.get_objects())
+    finally:
+        gc.unfreeze()
 
 
 def forgetting_script(seen: list[object]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.testing.v1 import AppTest
 
 from interface.classroom.rooms import ROOMS, Phase, Vote
@@ -106,6 +107,28 @@ def test_a_whole_lesson(visit: Visit, lecturer: AppTest) -> None:
     press(lecturer, "Close the room")
     first.run()
     assert f"There is no room {code}" in first.warning[0].value and ROOMS.get(code) is None
+
+
+def test_a_look_for_the_step_before_is_not_taken_for_one_at_this_step(
+    visit: Visit, lecturer: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids: list[str] = []
+    register = MemoryFragmentStorage.register
+    monkeypatch.setattr(
+        MemoryFragmentStorage, "register", lambda *args, **options: (ids.append(args[1]), register(*args, **options))
+    )
+    code = lecturer.query_params["room"]
+    pages = {"lecturer": lecturer, "student": visit(room=code)}
+    before: dict[str, set[str]] = {name: set() for name in pages}
+    room = ROOMS.get(code)
+    assert room is not None
+    while room.state.phase is not Phase.END:
+        for name, page in pages.items():
+            ids.clear()
+            page.run()
+            assert ids and not before[name] & set(ids), room.state
+            before[name] = set(ids)
+        room.go_on(room.state.version)
 
 
 def test_a_reload_is_the_same_student_and_the_same_lecturer(visit: Visit, lecturer: AppTest) -> None:
