@@ -15,8 +15,9 @@ ABOUT = mark(
     "its score came from. For research and education, not a medical device."
 )
 
-# Pixels.
-TEXT_WIDTH = 1280
+# Pixels of a page's content; long lines are hard to read. The others are as wide as the window.
+TEXT_WIDTH, WIDTHS = 960, {"how_it_works": 860, "quiz": 1200}
+WORKPLACES = ("", "batch", "classroom")
 
 language.begin()
 st.set_page_config(
@@ -40,7 +41,6 @@ PAGES = [
     st.Page("pages/card.py", title=tr("Model card")),
     st.Page("pages/about.py", title=tr("About")),
 ]
-WORKPLACES = [one for one in PAGES if one.url_path in ("", "batch", "quiz", "classroom")]
 # Languages are addresses too: the menu is the one place that is seen on every page without taking room from it. Its
 # pages have no icons, as Streamlit folds away the last of what is too wide for the window.
 LANGUAGES = [
@@ -49,11 +49,11 @@ LANGUAGES = [
 page = st.navigation({"": PAGES, f":material/translate: {tr('Language')}": LANGUAGES}, position="top")
 if page in LANGUAGES:
     page.run()
-    before = [one for one in PAGES if one.url_path == st.session_state.get("page_before")]
+    before = [known for known in PAGES if known.url_path == st.session_state.get("page_before")]
     st.switch_page(before[0] if before else PAGES[0], query_params={language.QUERY: page.url_path})
 st.session_state.page_before = page.url_path
-# Long lines are hard to read: on a large screen the pages of text are a column in the middle.
-room = st.container(horizontal_alignment="center").container(width="stretch" if page in WORKPLACES else TEXT_WIDTH)
+width = WIDTHS.get(page.url_path, TEXT_WIDTH)
+room = st.container(horizontal_alignment="center").container(width="stretch" if page.url_path in WORKPLACES else width)
 try:
     with room:
         page.run()

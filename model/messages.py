@@ -184,11 +184,11 @@ class Code(Enum):
     UNCERTAIN = "Uncertain"
     REFUSED = "Refused"
     POINT_BALANCED = "Balanced"
-    POINT_SENSITIVITY = "Sensitivity {share}"
-    POINT_SPECIFICITY = "Specificity {share}"
+    POINT_SENSITIVITY = "Sensitivity {share}%"
+    POINT_SPECIFICITY = "Specificity {share}%"
     CHOSEN_BALANCED = "largest sum of sensitivity and specificity"
-    CHOSEN_SENSITIVITY = "sensitivity of at least {share} %"
-    CHOSEN_SPECIFICITY = "specificity of at least {share} %"
+    CHOSEN_SENSITIVITY = "sensitivity of at least {share}%"
+    CHOSEN_SPECIFICITY = "specificity of at least {share}%"
 
     # The decision
     SCORE = "The {name} score {score} is {side} the operating point {threshold} ({point})."

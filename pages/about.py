@@ -54,7 +54,7 @@ GLOSSARY = {
         mark("Expected calibration error: by how much scores and observed frequencies differ on average. 0 is best."),
     ),
     "interval": (
-        mark("95 % interval"),
+        mark("95% interval"),
         mark("The range in which the figure would lie in 95 of 100 repetitions with other patients of the same "
              "hospital. It says nothing about other hospitals."),
     ),
@@ -69,7 +69,6 @@ GLOSSARY = {
     ),
 }  # fmt: skip
 PACKAGES = ("streamlit", "numpy", "opencv-python-headless", "pillow", "pydicom", "ai-edge-litert")
-WIDTH = 860
 
 
 def versions(title: str) -> str:
@@ -85,25 +84,24 @@ def versions(title: str) -> str:
 
 page.through_app()
 card = page.card_or_stop()
-with st.container(width=WIDTH):
-    st.title(tr("About"))
-    st.header(tr("What it is for"), anchor=False)
-    st.markdown(tr(INTENDED))
-    st.header(tr("What happens to your picture"), anchor=False)
-    st.markdown("\n".join(f"1. {tr(line)}" for line in PRIVACY))
-    st.header(tr("Glossary"), anchor="glossary")
-    for anchor, (term, meaning) in GLOSSARY.items():
-        st.subheader(tr(term), anchor=anchor)
-        st.markdown(tr(meaning))
-    st.header(tr("Licence"), anchor=False)
-    st.markdown(
-        tr("The code is under the Apache License 2.0. The network's weights have a licence of their own:")
-        + " "
-        + labels.stated(card.licence.weights)
-    )
-    st.header(tr("How to cite"), anchor=False)
-    st.markdown(tr("With the version, because figures belong to one network:"))
-    cited = f"Chest X-ray reader, version {__version__}, network {card.title} (SHA-256 {card.sha256[:16]})."
-    st.code(cited, None, wrap_lines=True)
-    st.header(tr("Versions"), anchor=False)
-    st.markdown(versions(card.title))
+st.title(tr("About"))
+st.header(tr("What it is for"), anchor=False)
+st.markdown(tr(INTENDED))
+st.header(tr("What happens to your picture"), anchor=False)
+st.markdown("\n".join(f"1. {tr(line)}" for line in PRIVACY))
+st.header(tr("Glossary"), anchor="glossary")
+for anchor, (term, meaning) in GLOSSARY.items():
+    st.subheader(tr(term), anchor=anchor)
+    st.markdown(tr(meaning))
+st.header(tr("Licence"), anchor=False)
+st.markdown(
+    tr("The code is under the Apache License 2.0. The network's weights have a licence of their own:")
+    + " "
+    + labels.stated(card.licence.weights)
+)
+st.header(tr("How to cite"), anchor=False)
+st.markdown(tr("With the version, because figures belong to one network:"))
+cited = f"Chest X-ray reader, version {__version__}, network {card.title} (SHA-256 {card.sha256[:16]})."
+st.code(cited, None, wrap_lines=True)
+st.header(tr("Versions"), anchor=False)
+st.markdown(versions(card.title))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from interface.components import charts, tables
-from interface.core import labels, language, page
+from interface.core import labels, language, operating_point, page
 from interface.core.language import tr
+from model.reading import names
 from model.reading.card import Card, Figure
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ ROLES = {
     "validation": ("Validation", "Pictures that chose the settings; too kind to the network to be cited."),
 }
 MEASURES = {"loss": "loss, training", "val_loss": "loss, validation"}
-# Lines longer than this are hard to read; the page is as wide as the screen for the pictures of the first one.
-WIDTH = 960
 
 
 def summary(card: Card) -> None:
@@ -59,7 +58,7 @@ def figures(card: Card) -> None:
         st.markdown("None was measured for this bundle: treat its scores as a demonstration.")
         return
     st.markdown(
-        "Value with 95 % interval, and how many pictures it rests on. Internal and external figures stand one below "
+        "Value with 95% interval, and how many pictures it rests on. Internal and external figures stand one below "
         "the other: the gap between them is what a new hospital should expect."
     )
     areas = [figure for figure in card.figures if figure.metric == "AUC"]
@@ -69,7 +68,7 @@ def figures(card: Card) -> None:
             charts.intervals(shown, 0.5),
             height=90 + 56 * len(areas),
             renderer="svg",
-            alt="Areas under the ROC curve with 95 % intervals: "
+            alt="Areas under the ROC curve with 95% intervals: "
             + "; ".join(f"{row['what']}, {row['set']}: {labels.interval(row)}" for row in shown),
         )
         st.caption("Area under the ROC curve (AUC): 1 is perfect, 0.5 is chance.")
@@ -93,7 +92,7 @@ def figure_table(figures: list[Figure], card: Card) -> str:
         ]
         for figure in figures
     ]
-    return labels.table(["Figure", "Value (95 %)", "Pictures"], cells, (1, 2))
+    return labels.table(["Figure", "Value (95%)", "Pictures"], cells, (1, 2))
 
 
 def of_these(figure: Figure) -> str:
@@ -112,17 +111,21 @@ def decisions(card: Card) -> None:
     )
     rows = [
         [
-            f"{labels.plain(labels.label(point.name))}{' (default)' if point.name == card.default_point else ''}: "
+            f"{labels.plain(operating_point.label(point.name))}"
+            f"{' (default)' if point.name == card.default_point else ''}: "
             f"**{labels.number(point.threshold)}**",
             labels.interval(point.sensitivity),
             labels.interval(point.specificity),
         ]
         for point in card.points.values()
     ]
-    st.markdown(labels.table(["Threshold", "Sensitivity (95 %)", "Specificity (95 %)"], rows, (1, 2)))
+    st.markdown(labels.table(["Threshold", "Sensitivity (95%)", "Specificity (95%)"], rows, (1, 2)))
     st.markdown(
         "\n".join(
-            f"- {labels.plain(labels.label(p.name))}: {labels.stated(p.how)}" for p in card.points.values() if p.how
+            f"- {labels.plain(operating_point.label(point.name))}: "
+            f"{labels.stated(tr(names.point_choice(point.name, point.how)))}"
+            for point in card.points.values()
+            if point.how
         )
     )
     st.markdown(
@@ -146,7 +149,7 @@ def checks(card: Card) -> None:
             [
                 f"{labels.plain(labels.label(test.group))}"
                 + ("" if test.kind in ("frontal", test.group) else f", {labels.plain(labels.label(test.kind))}"),
-                f"{test.refused / test.pictures:.1%}",
+                labels.percent(test.refused / test.pictures, 1),
                 labels.number(test.pictures),
             ]
             for test in sorted(card.screening.tested, key=lambda test: test.kind != "frontal")
@@ -167,8 +170,8 @@ def checks(card: Card) -> None:
         rows = [
             [
                 labels.plain(labels.label(test.source)),
-                f"{test.wrongly / test.n:.1%}",
-                f"{test.found / test.n:.1%}",
+                labels.percent(test.wrongly / test.n, 1),
+                labels.percent(test.found / test.n, 1),
                 labels.number(test.n),
             ]
             for test in card.side.tested
@@ -268,11 +271,10 @@ def flat(value: Any) -> str:
 
 
 page.through_app()
-with st.container(width=WIDTH):
-    loaded = page.card_or_stop()
-    summary(loaded)
-    figures(loaded)
-    decisions(loaded)
-    checks(loaded)
-    data(loaded)
-    network(loaded)
+loaded = page.card_or_stop()
+summary(loaded)
+figures(loaded)
+decisions(loaded)
+checks(loaded)
+data(loaded)
+network(loaded)

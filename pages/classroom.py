@@ -94,7 +94,7 @@ page.through_app()
 code = address()
 room = ROOMS.get(typed(code), use=False) if code else None
 if code is None:
-    with st.container(width=960):
+    with st.container(horizontal_alignment="center").container(width=960):
         start()
 elif room is None:
     no_room(code)

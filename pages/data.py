@@ -10,7 +10,6 @@ from interface.evidence import datasets, document
 from interface.gallery import cards, store
 from model.reading.card import Card, Source
 
-WIDTH = 960
 ROLES = {
     "training, validation and test": mark("Learned from, and measured on other patients of it"),
     "training and validation": mark("Learned from"),
@@ -133,26 +132,25 @@ def to_try() -> None:
 page.through_app()
 card = page.card_or_stop()
 used = datasets.learned_first(card.training.sources)
-with st.container(width=WIDTH):
-    st.title(tr("Data"))
-    st.markdown(
-        tr(
-            "Where the pictures came from that {network} learned from or was measured on. None of them is part of "
-            "this app; their makers offer them at the places named here.",
-            network=labels.plain(card.title),
-        )
+st.title(tr("Data"))
+st.markdown(
+    tr(
+        "Where the pictures came from that {network} learned from or was measured on. None of them is part of "
+        "this app; their makers offer them at the places named here.",
+        network=labels.plain(card.title),
     )
-    if used:
-        overview(card, used)
-        st.header(tr("The collections"), anchor=False)
-        for source in used:
-            collection(source)
-        if lungs := card.lungs and card.lungs.trained_on:
-            st.markdown(tr("The small network that finds the lungs learned from: {what}.", what=labels.plain(lungs)))
-    else:
-        st.info(tr("The card of this network does not say what it learned from."), icon=":material/info:")
-    # What is known is known of these; whoever trains on pictures of their own knows theirs.
-    if any(source.source in datasets.COLLECTIONS for source in used):
-        biases(card)
-    cards.show(store.listed())
-    to_try()
+)
+if used:
+    overview(card, used)
+    st.header(tr("The collections"), anchor=False)
+    for source in used:
+        collection(source)
+    if lungs := card.lungs and card.lungs.trained_on:
+        st.markdown(tr("The small network that finds the lungs learned from: {what}.", what=labels.plain(lungs)))
+else:
+    st.info(tr("The card of this network does not say what it learned from."), icon=":material/info:")
+# What is known is known of these; whoever trains on pictures of their own knows theirs.
+if any(source.source in datasets.COLLECTIONS for source in used):
+    biases(card)
+cards.show(store.listed())
+to_try()

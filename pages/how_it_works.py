@@ -18,8 +18,8 @@ NETWORKS = {
 }
 # Top-1 error on ImageNet in per cent, ten crops: He et al. 2015, table 3.
 IMAGENET_ERROR = {"resnet50": 22.85, "resnet101": 21.75, "resnet152": 21.43}
-# Pixels: longer lines are hard to read, and the grid of cells must stay square on a phone too.
-WIDTH, SQUARE = 860, 414
+# Pixels: the grid of cells must stay square on a phone too.
+SQUARE = 414
 
 
 def introduction() -> None:
@@ -87,7 +87,7 @@ def heatmap() -> None:
                 width=width,
                 name=name,
                 count=int((class_map > 0).sum()),
-                total=f"{total:.2f}",
+                total=labels.decimal(total),
             ),
         )
         st.caption(
@@ -100,8 +100,8 @@ def heatmap() -> None:
             )
         )
     st.latex(
-        rf"\underbrace{{{total:.2f}}}_{{\text{{{tr('sum of the cells')}}}}} "
-        rf"{logit - total:+.2f}\;(\text{{{tr('bias')}}}) = {logit:.2f} = \text{{logit}}"
+        rf"\underbrace{{{formula(total)}}}_{{\text{{{tr('sum of the cells')}}}}} "
+        rf"{formula(logit - total, signed=True)}\;(\text{{{tr('bias')}}}) = {formula(logit)} = \text{{logit}}"
     )
     st.markdown(
         tr(
@@ -115,14 +115,23 @@ def heatmap() -> None:
     )
 
 
+def formula(value: float, *, signed: bool = False) -> str:
+    """A number in LaTeX, where a bare comma would be followed by a space."""
+    return labels.decimal(value, signed=signed).replace(",", "{,}").replace("\u2212", "-")
+
+
 def stages() -> None:
     st.header(tr("From the image to 2,048 numbers"))
-    network = architecture.describe("resnet50")
+    network = architecture.describe("resnet50", page.card_or_stop().size)
+    beyond = next(stage for stage in network.stages if stage.receptive_field > network.size)
     st.markdown(
         tr(
             "Each stage looks at the image through small windows (convolutions), halves its sides and knows more "
             "kinds of patterns: edges first, then textures, then shapes. The last column says how large a square of "
-            "the image one value *can* depend on. From stage conv4 on it is larger than the whole image of 224 pixels."
+            "the image one value *can* depend on. From stage {stage} on it is larger than the whole image of {size} "
+            "pixels.",
+            stage=beyond.name,
+            size=network.size,
         )
     )
     rows = [
@@ -130,7 +139,7 @@ def stages() -> None:
             stage.name,
             str(stage.blocks or tr("none")),
             f"{stage.side}×{stage.side}",
-            f"{stage.channels:,}",
+            labels.number(stage.channels),
             f"{stage.receptive_field} px",
         ]
         for stage in network.stages
@@ -252,10 +261,10 @@ def fifty_or_more() -> None:
     networks = [architecture.describe(name) for name in architecture.BLOCKS]
     rows = [
         [tr("Blocks by stage"), *("+".join(str(stage.blocks) for stage in net.stages[1:]) for net in networks)],
-        [tr("Parameters, million"), *(f"{net.parameters / 1e6:.1f}" for net in networks)],
-        [tr("Multiply-adds per image, billion"), *(f"{net.multiplications / 1e9:.1f}" for net in networks)],
-        [tr("Receptive field, pixels"), *(f"{net.stages[-1].receptive_field:,}" for net in networks)],
-        [tr("Error on ImageNet, per cent"), *(str(IMAGENET_ERROR[net.name]) for net in networks)],
+        [tr("Parameters, million"), *(labels.decimal(net.parameters / 1e6, 1) for net in networks)],
+        [tr("Multiply-adds per image, billion"), *(labels.decimal(net.multiplications / 1e9, 1) for net in networks)],
+        [tr("Receptive field, pixels"), *(labels.number(net.stages[-1].receptive_field) for net in networks)],
+        [tr("Error on ImageNet, per cent"), *(labels.decimal(IMAGENET_ERROR[net.name]) for net in networks)],
     ]
     st.markdown(labels.table([tr("Layers"), *(str(net.layers) for net in networks)], rows, (1, 2, 3)))
     st.caption(
@@ -274,14 +283,13 @@ def fifty_or_more() -> None:
 
 
 page.through_app()
-with st.container(width=WIDTH):
-    introduction()
-    cases.show_strip("how_it_works")
-    heatmap()
-    lessons.coarseness()
-    stages()
-    lessons.inside()
-    gradients()
-    blocks()
-    lessons.decay()
-    fifty_or_more()
+introduction()
+cases.show_strip("how_it_works")
+heatmap()
+lessons.coarseness()
+stages()
+lessons.inside()
+gradients()
+blocks()
+lessons.decay()
+fifty_or_more()

@@ -10,9 +10,9 @@ from interface.learn import prevalence as prevalence_charts
 from model.reading.prevalence import Predictive, Share, likelihood_ratios, predictive_values
 
 LESSON = mark(
-    "**The same test, another answer.** Take a test with a sensitivity of 90 % and a specificity of 90 %. At a "
-    "prevalence of 1 %, eleven of twelve positive results are wrong: among 1,000 people 10 are ill and 990 are not, so "
-    "9 true alarms meet 99 false alarms. At a prevalence of 50 %, nine of ten positive results are correct. "
+    "**The same test, another answer.** Take a test with a sensitivity of 90% and a specificity of 90%. At a "
+    "prevalence of 1%, eleven of twelve positive results are wrong: among 1,000 people 10 are ill and 990 are not, so "
+    "9 true alarms meet 99 false alarms. At a prevalence of 50%, nine of ten positive results are correct. "
     "Sensitivity and specificity describe the test; what a result means also depends on who is tested."
 )
 PREVALENCES = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
@@ -42,11 +42,11 @@ def choose(presets: list[prevalence_charts.Preset]) -> None:
     st.caption(source or tr("Values that you set; intervals as if measured on 500 people each."))
     left, right = st.columns(2, gap="medium")
     left.slider(
-        tr("Sensitivity"), 0, 100, step=1, format="%d %%", key="sensitivity", on_change=own,
+        tr("Sensitivity"), 0, 100, step=1, format=labels.percent_format(), key="sensitivity", on_change=own,
         help=tr("Of 100 people who have the disease, how many does the test call positive?"),
     )  # fmt: skip
     right.slider(
-        tr("Specificity"), 0, 100, step=1, format="%d %%", key="specificity", on_change=own,
+        tr("Specificity"), 0, 100, step=1, format=labels.percent_format(), key="specificity", on_change=own,
         help=tr("Of 100 people who do not have it, how many does the test call negative?"),
     )  # fmt: skip
 
@@ -63,14 +63,14 @@ def percent(value: float, digits: int | None = None) -> str:
     """A share in percent, with a digit more near the ends."""
     if digits is None:
         digits = 1 if value < 0.1 or value > 0.99 else 0
-    return f"{100 * value:.{digits}f} %"
+    return labels.percent(value, digits)
 
 
 def shown(predicted: Predictive) -> str:
     """The interval, with as many digits as its ends need to differ."""
     low, high = 100 * predicted.low, 100 * predicted.high
     digits = next((digits for digits in range(3) if f"{low:.{digits}f}" != f"{high:.{digits}f}"), 3)
-    return tr("95 % interval {low} to {high}", low=percent(predicted.low, digits), high=percent(predicted.high, digits))
+    return tr("95% interval {low} to {high}", low=percent(predicted.low, digits), high=percent(predicted.high, digits))
 
 
 def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
@@ -123,7 +123,7 @@ def results(sensitivity: Share, specificity: Share, prevalence: float) -> None:
         labels.table(
             ["", tr("Positive result"), tr("Negative result")],
             [
-                [tr("Odds before the test"), f"{odds:.3g}", f"{odds:.3g}"],
+                [tr("Odds before the test"), labels.times(odds), labels.times(odds)],
                 [tr("Likelihood ratio"), labels.times(up), labels.times(down)],
                 [tr("Odds after the test"), labels.times(odds * up), labels.times(odds * down)],
                 [tr("Probability of the disease afterwards"), percent(ppv.value), percent(1 - npv.value)],
@@ -148,7 +148,7 @@ chosen = st.select_slider(
     tr("Prevalence: how many of those tested have the disease"),
     PREVALENCES,
     10.0,
-    format_func=lambda value: f"{value:g} %",
+    format_func=lambda value: percent(value / 100, 0 if value >= 1 else 1),
     key="prevalence",
 )
 results(*shares(PRESETS), chosen / 100)

@@ -15,7 +15,6 @@ from interface.quiz import gather, picture, result, rounds, score, vote
 from interface.quiz.rounds import Answer, Question, Quiz
 from model.reading.card import Card
 
-WIDTH = 1200
 QUERY = "quiz"
 HOW = mark(
     "You say what you see, how sure you are and where; then the network's reading and the label are shown. In half of "
@@ -200,21 +199,20 @@ def forget() -> None:
 
 page.through_app()
 card = page.card_or_stop()
-with st.container(width=WIDTH):
-    st.title(tr("Quiz"))
-    quiz = current()
-    number = st.session_state.get("quiz_shown")
-    if not quiz.questions:
-        choose(card)
-    elif number is not None and number < len(quiz.answers):
-        gather.show_problems(quiz.problems if number == 0 else [])
-        reveal(quiz, number)
-    elif quiz.current is not None:
-        gather.show_problems([] if quiz.answers else quiz.problems)
-        ask(quiz, quiz.current, len(quiz.answers), card.classes)
-        if quiz.answers:
-            st.button(tr("End here and see the result"), key="quiz_finish", on_click=finish, args=(quiz,))
-        else:
-            st.button(tr("Give up this quiz"), key="quiz_stop", on_click=forget)
+st.title(tr("Quiz"))
+quiz = current()
+number = st.session_state.get("quiz_shown")
+if not quiz.questions:
+    choose(card)
+elif number is not None and number < len(quiz.answers):
+    gather.show_problems(quiz.problems if number == 0 else [])
+    reveal(quiz, number)
+elif quiz.current is not None:
+    gather.show_problems([] if quiz.answers else quiz.problems)
+    ask(quiz, quiz.current, len(quiz.answers), card.classes)
+    if quiz.answers:
+        st.button(tr("End here and see the result"), key="quiz_finish", on_click=finish, args=(quiz,))
     else:
-        summary(quiz)
+        st.button(tr("Give up this quiz"), key="quiz_stop", on_click=forget)
+else:
+    summary(quiz)

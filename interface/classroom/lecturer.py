@@ -249,6 +249,8 @@ def _calibration(voters: list[Voter]) -> list[list[str]]:
         between = {"low": labels.percent(low), "high": labels.percent(high)}
         text = tr("Over {low} to {high} sure", **between) if low else tr("Up to {high} sure", **between)
         rows.append([text, *(str(voter.bands[number][2]) for voter in voters)])
-    rows.append([tr("Sure on average"), *("–" if one.sure is None else labels.percent(one.sure) for one in voters)])
-    rows.append([tr("Brier score"), *("–" if one.brier is None else f"{one.brier:.2f}" for one in voters)])
+    rows.append(
+        [tr("Sure on average"), *("–" if voter.sure is None else labels.percent(voter.sure) for voter in voters)]
+    )
+    rows.append([tr("Brier score"), *("–" if voter.brier is None else labels.decimal(voter.brier) for voter in voters)])
     return rows

@@ -62,6 +62,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{decimal(100 * share, digits)}{signs().before_percent}%"
 
 
+def percent_format() -> str:
+    """A slider's `format` for whole numbers of percent."""
+    return f"%d{signs().before_percent}%%"
+
+
 def times(factor: float) -> str:
     """A factor as people write it: 27, 15,000, or with a power of ten."""
     if factor == 0 or math.isinf(factor):

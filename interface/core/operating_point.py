@@ -71,7 +71,7 @@ def switch(card: Card, name: str) -> None:
 
 
 def label(name: str) -> str:
-    """A point's name as a person reads it: "sensitivity_95" is "Sensitivity 95 %"."""
+    """A point's name as a person reads it: "sensitivity_95" is "Sensitivity 95%"."""
     return tr(names.point_name(name))
 
 

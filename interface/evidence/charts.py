@@ -37,7 +37,7 @@ def _areas(evidence: Selection) -> list[Chart]:
     charted = []
     if shown:
         alt = "; ".join(f"{row['set']}, {row['what']} {labels.interval(row, 2)}" for row in shown)
-        caption = f"Area under the ROC curve with its 95\u2009% interval. {origin('headline', rows)}"
+        caption = f"Area under the ROC curve with its 95% interval. {origin('headline', rows)}"
         option = charts.intervals(shown, 0.5)
         charted = [Chart(option, f"Areas under the ROC curve: {alt}", caption, 90 + 56 * len(shown))]
     return charted + [_confusion(evidence, row) for row in evidence.rows("headline", "confusion")]
@@ -118,7 +118,7 @@ def _robustness(evidence: Selection) -> list[Chart]:
         # On a phone the names would leave no room for the bars.
         names: Option = {"axisLabel": {"width": 130, "overflow": "break", "lineHeight": 11, "fontSize": 9}}
         option = {"baseOption": option, "media": [{"query": {"maxWidth": 480}, "option": {"yAxis": names}}]}
-        worst = "; ".join(f"{label} {100 * row['value']:.0f} %" for label, row in zip(kinds, own, strict=True))
+        worst = "; ".join(f"{label} {labels.percent(row['value'])}" for label, row in zip(kinds, own, strict=True))
         caption = (
             f"**{labels.plain(name)}**: the {len(own)} changes that move most decisions. {origin('robustness', own)}"
         )

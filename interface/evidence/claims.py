@@ -114,8 +114,8 @@ def _healthy(evidence: dict[str, Any]) -> Claim | None:
         return None
     sentence = tr(
         "Of 100 healthy chests, {low} to {high} are called ill, depending on the hospital.",
-        low=f"{100 * rows[-1]['value']:.0f}",
-        high=f"{100 * rows[0]['value']:.0f}",
+        low=labels.decimal(100 * rows[-1]["value"], 0),
+        high=labels.decimal(100 * rows[0]["value"], 0),
     )
     names = [row["set"] for row in rows]
     values = [(tr("healthy chests called ill"), [row["value"] for row in rows])]
@@ -130,8 +130,8 @@ def _lungs(evidence: dict[str, Any]) -> Claim | None:
     rows = sorted(rows, key=lambda row: float(row["value"]))
     sentence = tr(
         "The share of the heatmap inside the lungs is {low} to {high} percentage points above that of an even map.",
-        low=f"{100 * rows[0]['value']:.1f}",
-        high=f"{100 * rows[-1]['value']:.1f}",
+        low=labels.decimal(100 * rows[0]["value"], 1),
+        high=labels.decimal(100 * rows[-1]["value"], 1),
     )
     names = [f"{row['source']}: {labels.named(row['what'], tuple(evidence['bundle']['classes']))}" for row in rows]
     values = [(tr("above an even map"), [row["value"] for row in rows])]

@@ -13,9 +13,9 @@ from interface.evidence.data import HEIGHT, Chart, Selection, origin
 _DONE = {"deletion": "blurred", "insertion": "restored"}
 POINTS = {
     "balanced": "balanced",
-    "specificity_90": "90 % specificity",
-    "sensitivity_90": "90 % sensitivity",
-    "sensitivity_95": "95 % sensitivity",
+    "specificity_90": "90% specificity",
+    "sensitivity_90": "90% sensitivity",
+    "sensitivity_95": "95% sensitivity",
 }
 
 
@@ -62,7 +62,7 @@ def curves(kind: str, x: str, y: str, metric: str) -> Callable[[Selection], list
         alt = [f"{row['set']}, {evidence.named(row['what'])} {labels.interval(areas.get((row['set'], row['what'])), 2)}"
                for row in rows]  # fmt: skip
         caption = (
-            f"{labels.label(kind)} with its pointwise 95\u2009% band by patient; marks are the card's operating "
+            f"{labels.label(kind)} with its pointwise 95% band by patient; marks are the card's operating "
             "points. "
             f"{origin('curves', rows)}"
         )
@@ -116,7 +116,7 @@ def coverage(evidence: Selection) -> list[Chart]:
     ]
     alt = "; ".join(
         f"{row['set']} {row['points'][0]['error']:.2f} with all, {row['points'][len(row['points']) // 2]['error']:.2f} "
-        f"with {100 * row['points'][len(row['points']) // 2]['coverage']:.0f} %"
+        f"with {labels.percent(row['points'][len(row['points']) // 2]['coverage'])}"
         for row in rows
     )
     option = axes(lines, "share of pictures decided on", "error among them", x_max=1, y_min=0)

@@ -118,8 +118,8 @@ def wait(fetching: Fetching) -> bytes:
         bar.progress(
             min(share, 1.0),
             tr(
-                "Fetched {share} % of {size} MB",
-                share=int(share * 100),
+                "Fetched {share} of {size} MB",
+                share=labels.percent(min(share, 1.0)),
                 size=labels.number(fetching.picture.bytes / 1e6, 1),
             ),
         )

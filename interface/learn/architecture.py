@@ -60,6 +60,7 @@ class Backbone:
 
     Attributes:
         name: "resnet50", "resnet101" or "resnet152".
+        size: pixels a side of the picture.
         layers: layers with weights as its name counts them (the last, fully connected one included).
         parameters: weights, biases and the four numbers a channel of each batch norm.
         multiplications: multiply-adds of the convolutions for one picture.
@@ -67,6 +68,7 @@ class Backbone:
     """
 
     name: str
+    size: int
     layers: int
     parameters: int
     multiplications: int
@@ -101,7 +103,7 @@ def describe(name: str, size: int = 224) -> Backbone:
                 below.append((layer.kernel, layer.stride))
         field, step, before = reach(below)
         stages.append(Stage(f"conv{number}", blocks, side, layers[-1].outputs, field, step, before))
-    return Backbone(name, 2 + 3 * sum(BLOCKS[name]), parameters, multiplications, tuple(stages))
+    return Backbone(name, size, 2 + 3 * sum(BLOCKS[name]), parameters, multiplications, tuple(stages))
 
 
 def receptive_field(layers: list[tuple[int, int]]) -> int:

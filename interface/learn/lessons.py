@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from interface.core import labels, page
-from interface.core.language import mark, tr
+from interface.core.language import localized, mark, tr
 from interface.core.session import Read
 from interface.learn import architecture, map_resolution, stages, weight_decay
 from model.errors import BundleError, Unreadable
@@ -95,8 +95,12 @@ def field(item: Read, network: architecture.Backbone) -> None:
     stage = by_name[name]
     left, right = st.columns([3, 2], gap="medium")
     with right:
-        across = st.slider(tr("Across"), 0, 100, 35, 5, format="%d%%", key="field_across", persist_state="session")
-        down = st.slider(tr("Down"), 0, 100, 50, 5, format="%d%%", key="field_down", persist_state="session")
+        across = st.slider(
+            tr("Across"), 0, 100, 35, 5, format=labels.percent_format(), key="field_across", persist_state="session"
+        )
+        down = st.slider(
+            tr("Down"), 0, 100, 50, 5, format=labels.percent_format(), key="field_down", persist_state="session"
+        )
     column, row = (min(stage.side - 1, share * stage.side // 100) for share in (across, down))
     drawn, share = stages.draw_square(item.seen, stage, row, column)
     with left:
@@ -145,7 +149,7 @@ def decay() -> None:
         tr("Weight decay"),
         DECAYS,
         0.1,
-        format_func=lambda value: tr("none") if not value else f"{value:g}",
+        format_func=lambda value: tr("none") if not value else localized(f"{value:g}"),
         key="decay",
     )
     runs = [weight_decay.train(kind, strength) for kind in weight_decay.KINDS]
@@ -158,13 +162,13 @@ def decay() -> None:
         alt=tr(
             "With a weight decay of {strength} the branch of the needed block ends at {needed} of its input's size, "
             "that of the block that is not needed at {useless}, the plain layers at {plain}.",
-            strength=f"{strength:g}",
-            needed=f"{needed.last:.2f}",
-            useless=f"{useless.last:.2f}",
-            plain=f"{plain.last:.2f}",
+            strength=localized(f"{strength:g}"),
+            needed=labels.decimal(needed.last),
+            useless=labels.decimal(useless.last),
+            plain=labels.decimal(plain.last),
         ),
     )
-    rows = [[labels.label(names[run.kind]), f"{run.last:.2f}", labels.percent(run.error)] for run in runs]
+    rows = [[labels.label(names[run.kind]), labels.decimal(run.last), labels.percent(run.error)] for run in runs]
     st.markdown(labels.table([tr("Block"), tr("Size of F(x) at the end"), tr("Error on new examples")], rows, (1, 2)))
     st.caption(
         tr(
@@ -230,7 +234,7 @@ def coarseness() -> None:
                 diameter=diameter,
                 many=many,
                 overlap=overlap,
-                area=f"{outlined.area:.1f}",
+                area=labels.decimal(outlined.area, 1),
             ),
         )
     with right:
@@ -238,7 +242,7 @@ def coarseness() -> None:
             tr(
                 "The outline has **{area} times** the area of the spot, and their overlap is **{overlap}** of their "
                 "union.",
-                area=f"{outlined.area:.1f}",
+                area=labels.decimal(outlined.area, 1),
                 overlap=overlap,
             )
         )
@@ -246,8 +250,8 @@ def coarseness() -> None:
             tr(
                 "On a chest 40 cm wide one of these pixels is about {pixel} mm, so a nodule of 1 cm has {nodule} of "
                 "them across, and a cell of the heatmap is {cell} cm wide.",
-                pixel=f"{400 / size:.1f}",
-                nodule=f"{10 * size / 400:.0f}",
-                cell=f"{400 / cells / 10:.0f}",
+                pixel=labels.decimal(400 / size, 1),
+                nodule=labels.decimal(10 * size / 400, 0),
+                cell=labels.decimal(400 / cells / 10, 0),
             )
         )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from interface.components.charts import BLUE, GREEN, GREY, ORANGE, Option
+from interface.core import labels
 from interface.core.language import mark, tr
 from model.messages import Code, Message
 from model.reading.card import Card
@@ -37,7 +38,7 @@ LITERATURE = (
         Share(0.80, 254),
         mark(
             "Stephanie et al. 2020, doi:10.1148/ryct.2020200337: 254 patients and 254 controls. Other series found a "
-            "sensitivity of 16 to 89 %, lowest in the first days: the evidence lists them."
+            "sensitivity of 16 to 89%, lowest in the first days: the evidence lists them."
         ),
     ),
     Preset(
@@ -53,7 +54,7 @@ LITERATURE = (
         mark("First RT-PCR swab"),
         Share(58 / 64, 64),
         Share(0.99, 64),
-        mark("Wong et al. 2020, doi:10.1148/radiol.2020201160: 58 of 64 patients. The specificity of 99 % is assumed."),
+        mark("Wong et al. 2020, doi:10.1148/radiol.2020201160: 58 of 64 patients. The specificity of 99% is assumed."),
     ),
 )
 
@@ -62,7 +63,7 @@ def measured(card: Card) -> list[Preset]:
     """This network on each source that has both shares, at its default operating point; the worst source first.
 
     The worst has the least sum of sensitivity and specificity (Youden 1950). Shares of fewer than `FEWEST` images are
-    left out: all of six images is no specificity of 100 %.
+    left out: all of six images is no specificity of 100%.
     """
     sensitivities = {figure.source: figure for figure in card.figures if figure.metric == "sensitivity"}
     pairs = [
@@ -192,7 +193,7 @@ def nomogram(sensitivity: float, specificity: float, prevalence: float) -> Optio
             "axisTick": {"show": False},
             "boundaryGap": False,
             # In two lines on a phone, where ECharts would leave out the one in the middle.
-            "axisLabel": {"interval": 0, "width": 80, "overflow": "break"},
+            "axisLabel": {"interval": 0, "width": 80, "overflow": "break", "lineHeight": 14},
         },
         "yAxis": {"type": "value", "show": False, "min": -7.5, "max": 7.5},
         "series": series,
@@ -223,4 +224,4 @@ def _log_odds(share: float) -> float:
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:g} %"
+    return labels.percent(value, 0 if value >= 0.01 and round(100 * value, 1) % 1 == 0 else 1)

@@ -46,8 +46,8 @@ def show(answers: list[Answer]) -> None:
             right=labels.percent(found.all[0].right / found.all[0].of),
             its_sure=labels.percent(found.sure[1]),
             its_right=labels.percent(found.all[1].right / found.all[1].of),
-            yours=f"{found.brier[0]:.2f}",
-            network=f"{found.brier[1]:.2f}",
+            yours=labels.decimal(found.brier[0]),
+            network=labels.decimal(found.brier[1]),
         )
     )
 

@@ -39,11 +39,11 @@ def decision_name(decision: str) -> Message | str:
 
 
 def point_name(name: str) -> Message | str:
-    """An operating point as people read it: "sensitivity_95" is "Sensitivity 95 %"."""
+    """An operating point as people read it: "sensitivity_95" is "Sensitivity 95%"."""
     if name == _BALANCED:
         return Message(Code.POINT_BALANCED)
     if match := _POINT.fullmatch(name):
-        return Message(_POINT_NAMES[match[1]], share=f"{match[2]}\u2009%")
+        return Message(_POINT_NAMES[match[1]], share=int(match[2]))
     return _spaced(name)
 
 

@@ -80,14 +80,14 @@ def strings(value: Any) -> Iterator[str]:
         yield value
 
 
-def drawn(app: AppTest) -> str:
-    """Everything that a page shows or says to a screen reader."""
+def drawn(app: AppTest) -> list[str]:
+    """Everything that a page shows or says to a screen reader, in its order."""
     found: list[str] = []
     for node in app._tree:
         proto = getattr(node, "proto", None)
         if isinstance(proto, Protobuf) and node.type != "code":  # how to cite, in English
             found += strings(MessageToDict(proto))
-    return "\n".join(found)
+    return found
 
 
 def entries(catalogue: Catalog) -> list[Entry]:
@@ -102,7 +102,12 @@ def texts(text: str | Sequence[str] | None) -> list[str]:
 
 def left_in_english(app: AppTest, name: str) -> list[str]:
     """Texts of the catalogue that the page shows in English although the language says them otherwise."""
-    shown = drawn(app)
+    return english_in(drawn(app), name)
+
+
+def english_in(parts: Sequence[str], name: str) -> list[str]:
+    """The same for parts of a page."""
+    shown = "\n".join(parts)
     found = []
     for message in entries(messages.read(name)):
         for english, said in zip(texts(message.id), texts(message.string), strict=False):
@@ -141,6 +146,13 @@ def test_placeholders_and_markup_survive_the_translation(name: str) -> None:
             assert said.count("*") == english.count("*"), english
             # A translation brings no markup of its own.
             assert sorted(MARKUP.findall(said)) == sorted(MARKUP.findall(english)), english
+
+
+@pytest.mark.parametrize("name", language.LANGUAGES)
+def test_percent_signs_stand_as_the_language_has_them(name: str) -> None:
+    said = [message.string for message in messages.read(name)] if name in OTHERS else [m.id for m in messages.used()]
+    signs = {sign for text in said for part in texts(text) for sign in re.findall(r"[\d}](\s?)%", part)}
+    assert signs == {language.SIGNS.get(name, language.Signs()).before_percent}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -271,17 +283,28 @@ def test_a_batch_and_a_quiz_are_told_in_the_language(name: str, picture: Callabl
     assert not app.exception and not left_in_english(app, name)
 
 
-@pytest.mark.parametrize("page", ["evidence", "card"])
-def test_what_is_there_in_english_alone_says_so(page: str) -> None:
-    app = visit("es")
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(("page", "english"), [("evidence", "Choose a section"), ("card", "From score to decision")])
+def test_a_page_that_goes_on_in_english_says_where_and_mixes_no_languages(page: str, english: str, name: str) -> None:
+    app = visit(name)
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
-    said = language.catalogue("es").gettext
-    assert app.info[0].value == said("The rest of this page is in English.")
+    said = language.catalogue(name).gettext
     assert app.title[0].value == said("Evidence" if page == "evidence" else "Model card")
+    parts = drawn(app)
+    switch = parts.index(said("The rest of this page is in English."))
+    assert not english_in(parts[:switch], name)
+    rest = "\n".join(parts[switch + 1 :])
+    assert english in rest and said("COVID-19 pattern") not in rest, "two languages"
     app.switch_page("pages/about.py").run()
     assert app.title[0].value == said("About")
-    assert "page is in English" not in drawn(visit().switch_page(f"pages/{page}.py").run())
+
+
+@pytest.mark.parametrize("page", ["evidence", "card"])
+def test_a_page_in_english_needs_no_such_note(page: str) -> None:
+    app = visit()
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception and "page is in English" not in "\n".join(drawn(app))
 
 
 @pytest.mark.parametrize(
@@ -327,7 +350,7 @@ def test_sessions_speak_their_own_languages_side_by_side() -> None:
             app.switch_page(f"pages/{page}.py").run()
             said = (lambda text: text) if name == "en" else language.catalogue(name).gettext
             assert app.title[0].value == said(app_title(page))
-            assert said(labels.NOT_A_DEVICE) in drawn(app) or page == "about"
+            assert said(labels.NOT_A_DEVICE) in "\n".join(drawn(app)) or page == "about"
 
 
 def test_what_runs_outside_a_session_speaks_english() -> None:
