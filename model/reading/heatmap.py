@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 _COLOURS: NDArray[np.uint8] = np.asarray(
     cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO)[:, 0, ::-1]
 )
+# Cells a side from which a map is fine enough to be enlarged linearly.
+_SMALL_CELLS = 20
 # Mild compression: half the file of none, in a fifth of the time that the strongest takes.
 _PNG_LEVEL = 3
 # OpenCV writes blue first.
@@ -106,8 +108,10 @@ def layer(
 
 def _steps(strength: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
     """Evidence from 0 to 255, enlarged smoothly."""
-    # Cubic and not linear, whose creases would show the grid; it overshoots a little beyond 0 and 1.
-    smooth = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
+    # The network's own cells are large, and linear creases would show them. A map that was placed on the picture has
+    # small ones and a border, along which a cubic spline overshoots to a bright rim.
+    kind = cv2.INTER_CUBIC if max(strength.shape) < _SMALL_CELLS else cv2.INTER_LINEAR
+    smooth = np.clip(cv2.resize(strength, (width, height), interpolation=kind), 0.0, 1.0)
     return np.asarray(cv2.convertScaleAbs(smooth, alpha=255), dtype=np.uint8)
 
 

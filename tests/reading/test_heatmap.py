@@ -60,6 +60,13 @@ def test_the_layer_laid_over_the_picture_is_the_overlay(opacity: float) -> None:
     assert heatmap.layer(-np.ones((7, 7), np.float32), 140, 210) is None
 
 
+def test_the_border_of_what_the_network_saw_has_no_bright_rim() -> None:
+    placed = np.zeros((28, 28), np.float32)
+    placed[6:20, 6:20] = 0.6
+    shown = heatmap.layer(placed, 256, 256, strongest=1.0)
+    assert shown is not None and shown[..., 3].max() == round(0.6 * 255)
+
+
 def test_pictures_of_eight_bits_will_do() -> None:
     assert np.array_equal(heatmap.overlay(GREY.astype(np.uint8), MAP), heatmap.overlay(GREY, MAP))
 
