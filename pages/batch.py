@@ -25,8 +25,8 @@ def current() -> rows.Batch:
     """This session's batch."""
     if "batch" not in st.session_state:
         st.session_state.batch = rows.Batch()
-    found: rows.Batch = st.session_state.batch
-    return found
+    kept: rows.Batch = st.session_state.batch
+    return kept
 
 
 def uploader() -> None:

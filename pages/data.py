@@ -101,8 +101,8 @@ def role(source: Source) -> str:
 def biases(card: Card) -> None:
     """What is known to be wrong with the data."""
     st.header(tr("Known biases"), anchor=False)
-    found = datasets.told_apart(document.measured(), card.sha256)
-    lines = [f"- {tr(TOGETHER)}" + (f" {tr(TOLD_APART)}" if found else "")]
+    figures = datasets.told_apart(document.measured(), card.sha256)
+    lines = [f"- {tr(TOGETHER)}" + (f" {tr(TOLD_APART)}" if figures else "")]
     lines += [
         "    - "
         + tr(
@@ -112,7 +112,7 @@ def biases(card: Card) -> None:
             chance=labels.number(figure.get("chance"), 2),
             count=labels.number(figure.get("n")),
         )
-        for figure in found
+        for figure in figures
     ]
     st.markdown("\n".join([*lines, *(f"- {tr(line)}" for line in BIASES)]))
     with st.container(horizontal=True):

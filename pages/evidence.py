@@ -18,9 +18,9 @@ MISSING = mark(
 )
 
 
-def show(section: document.Section, found: dict[str, Any], chosen: Collection[str], known: Collection[str]) -> None:
+def show(section: document.Section, parts: dict[str, Any], chosen: Collection[str], known: Collection[str]) -> None:
     """One section: the figures, and the tables' rows, of the chosen sources alone; none chosen means all."""
-    for chart in charts.of_section(section.title, found, chosen):
+    for chart in charts.of_section(section.title, parts, chosen):
         st.echarts_chart(chart.option, height=chart.height, renderer="svg", alt=chart.alt)
         st.caption(chart.caption)
     for part in document.of_sources(section, chosen, known):

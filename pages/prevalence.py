@@ -29,7 +29,7 @@ def choose(presets: list[prevalence_charts.Preset]) -> None:
             st.session_state.sensitivity = round(100 * preset.sensitivity.value)
             st.session_state.specificity = round(100 * preset.specificity.value)
 
-    def own() -> None:
+    def customise() -> None:
         st.session_state.preset = OWN
 
     if "preset" not in st.session_state:
@@ -42,11 +42,11 @@ def choose(presets: list[prevalence_charts.Preset]) -> None:
     st.caption(source or tr("Values that you set; intervals as if measured on 500 people each."))
     left, right = st.columns(2, gap="medium")
     left.slider(
-        tr("Sensitivity"), 0, 100, step=1, format=labels.percent_format(), key="sensitivity", on_change=own,
+        tr("Sensitivity"), 0, 100, step=1, format=labels.percent_format(), key="sensitivity", on_change=customise,
         help=tr("Of 100 people who have the disease, how many does the test call positive?"),
     )  # fmt: skip
     right.slider(
-        tr("Specificity"), 0, 100, step=1, format=labels.percent_format(), key="specificity", on_change=own,
+        tr("Specificity"), 0, 100, step=1, format=labels.percent_format(), key="specificity", on_change=customise,
         help=tr("Of 100 people who do not have it, how many does the test call negative?"),
     )  # fmt: skip
 

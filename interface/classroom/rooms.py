@@ -182,10 +182,10 @@ class Room:
     def counts(self, index: int, phase: Phase) -> dict[str, int]:
         """How many voted for each class that was voted for."""
         with self._lock:
-            found: dict[str, int] = {}
+            result: dict[str, int] = {}
             for vote in self._votes.get((index, phase), {}).values():
-                found[vote.name] = found.get(vote.name, 0) + 1
-            return found
+                result[vote.name] = result.get(vote.name, 0) + 1
+            return result
 
     def go_on(self, version: int) -> bool:
         """Show what comes next.
@@ -221,12 +221,12 @@ class Room:
     def ballots(self) -> list[Ballot]:
         """All votes, by picture, phase and student."""
         with self._lock:
-            found = [
+            result = [
                 Ballot(index, phase, self._students[token].number, vote)
                 for (index, phase), votes in self._votes.items()
                 for token, vote in votes.items()
             ]
-        return sorted(found, key=lambda ballot: (ballot.index, ballot.phase, ballot.student))
+        return sorted(result, key=lambda ballot: (ballot.index, ballot.phase, ballot.student))
 
     def packed(self, index: int, language: str, *, with_heatmap: bool, make: Callable[[], str]) -> str:
         """What the browsers get of a picture, made once for all of them while it is shown.

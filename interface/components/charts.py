@@ -108,12 +108,12 @@ def intervals(figures: Sequence[dict[str, Any]], reference: float) -> Option:
         ("validation", GREY, "diamond"),
     )
     for role, colour, symbol in roles:
-        own = [(row, f) for row, f in zip(rows, figures, strict=True) if f.get("role") == role]
-        if not own:
+        pairs = [(row, f) for row, f in zip(rows, figures, strict=True) if f.get("role") == role]
+        if not pairs:
             continue
         lines = [
             [{"coord": [f["low"], row], "symbol": "none"}, {"coord": [f["high"], row], "symbol": "none"}]
-            for row, f in own
+            for row, f in pairs
             if _finite(f.get("low")) and _finite(f.get("high"))
         ]
         series.append(
@@ -123,7 +123,7 @@ def intervals(figures: Sequence[dict[str, Any]], reference: float) -> Option:
                 "symbol": symbol,
                 "symbolSize": 12,
                 "itemStyle": {"color": colour},
-                "data": [[round(f["value"], 3), row] for row, f in own if _finite(f.get("value"))],
+                "data": [[round(f["value"], 3), row] for row, f in pairs if _finite(f.get("value"))],
                 "markLine": {
                     "silent": True,
                     "lineStyle": {"type": "solid", "width": 2, "color": colour},

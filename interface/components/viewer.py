@@ -261,7 +261,7 @@ def payload(
         "pictures": [data_url(jpeg(picture), "jpeg") for picture in pictures],
         "panels": [viewer_panels.described(panel, numbers[id(panel.picture)]) for panel in panels],
         "classes": [{"name": layer.name} for layer in panels[0].layers],
-        "strip": [{"key": one.key, "label": one.label, "picture": data_url(one.jpeg, "jpeg")} for one in strip],
+        "strip": [{"key": item.key, "label": item.label, "picture": data_url(item.jpeg, "jpeg")} for item in strip],
         "current": current,
         "scale": {
             "picture": data_url(heatmap.png(ramp), "png"),

@@ -93,12 +93,12 @@ def curves(picture: NDArray[np.uint8], lungs: Lungs | None) -> dict[str, list[fl
             middles["lungs"] = float(np.median(sample[inside]))
     places = np.clip((np.linspace(0, 255, STEPS) - low) / (high - low), 0, 1)
     bounds = {"lungs": (LEAST_EXPONENT, 1.0), "bones": (1.0, MOST_EXPONENT)}
-    found = {}
+    presets = {}
     for name, middle in middles.items():
         share = min(max((middle - low) / (high - low), 0.01), 0.99)
         exponent = min(max(math.log(0.5) / math.log(share), bounds[name][0]), bounds[name][1])
-        found[name] = (places**exponent).round(4).tolist()
-    return found
+        presets[name] = (places**exponent).round(4).tolist()
+    return presets
 
 
 def outline(lungs: Lungs, height: int, width: int) -> str:

@@ -84,10 +84,10 @@ def duration(seconds: float) -> str:
 
 def named(text: object, classes: tuple[str, ...]) -> str:
     """Words of a card with the classes called as on the other pages."""
-    found = str(text)
+    renamed = str(text)
     for name in classes:
-        found = re.sub(rf"\b{re.escape(name)}\b", class_name(name), found)
-    return found
+        renamed = re.sub(rf"\b{re.escape(name)}\b", class_name(name), renamed)
+    return renamed
 
 
 def plain(text: object) -> str:
@@ -121,7 +121,7 @@ def interval(figure: Estimate | dict[str, Any] | None, digits: int = 3) -> str:
 
 def label(key: str) -> str:
     """A key of card.json as a heading; capitals inside it stay, and so does a lone n."""
-    spaced = ABBREVIATED.sub(lambda found: found[0].upper(), key.replace("_", " "))
+    spaced = ABBREVIATED.sub(lambda renamed: renamed[0].upper(), key.replace("_", " "))
     return spaced[:1].upper() + spaced[1:] if len(key) > 1 else key
 
 

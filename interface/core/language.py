@@ -59,12 +59,12 @@ def tr(text: str | Message, **values: object) -> str:
     return translation.format(**values) if values else translation
 
 
-def ntr(one: str, many: str, count: int, **values: object) -> str:
+def ntr(singular: str, plural: str, count: int, **values: object) -> str:
     """The same for a text that depends on a number, which is its {count}.
 
     Args:
-        one: English for 1.
-        many: English for all other numbers.
+        singular: English for 1.
+        plural: English for all other numbers.
         count: the number.
         values: for the other placeholders.
 
@@ -72,8 +72,10 @@ def ntr(one: str, many: str, count: int, **values: object) -> str:
         The form that the language has for the number.
     """
     name = spoken()
-    said = (one if count == 1 else many) if name == ENGLISH else catalogue(name).ngettext(one, many, count)
-    return said.format(count=count, **values)
+    form = (
+        (singular if count == 1 else plural) if name == ENGLISH else catalogue(name).ngettext(singular, plural, count)
+    )
+    return form.format(count=count, **values)
 
 
 def signs() -> Signs:

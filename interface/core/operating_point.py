@@ -77,11 +77,11 @@ def label(name: str) -> str:
 
 def meaning(point: OperatingPoint) -> str:
     """How a point was chosen and what was measured at it, as Markdown."""
-    found = []
+    shares = []
     for name, figure in ((tr("sensitivity"), point.sensitivity), (tr("specificity"), point.specificity)):
         if figure is not None:
-            found.append(f"{name} {labels.number(figure.value, 2)}")
-    measured = tr("; on the validation pictures: {figures}", figures=", ".join(found)) if found else ""
+            shares.append(f"{name} {labels.number(figure.value, 2)}")
+    measured = tr("; on the validation pictures: {figures}", figures=", ".join(shares)) if shares else ""
     how = tr(names.point_choice(point.name, point.how))
     return f"{labels.label(labels.stated(how, tr('No reason is stated')))}{measured}."
 

@@ -7,7 +7,7 @@ they are imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
@@ -34,12 +34,17 @@ def through_app() -> None:
         st.rerun()
 
 
+def main_button() -> Literal["primary", "secondary"]:
+    """The `type` of the button that leads on: Streamlit's white has too little contrast on the dark theme's colour."""
+    return "secondary" if st.context.theme.type == "dark" else "primary"
+
+
 def shelf() -> Shelf:
     """This session's readings."""
     if "shelf" not in st.session_state:
         st.session_state.shelf = Shelf()
-    found: Shelf = st.session_state.shelf
-    return found
+    kept: Shelf = st.session_state.shelf
+    return kept
 
 
 def bundle_or_stop() -> None:

@@ -110,10 +110,10 @@ def turn(notice: Notice | None = None) -> Iterator[None]:
     Yields:
         Nothing, when the turn has come.
     """
-    own = Notice() if notice is None else notice
+    shown = Notice() if notice is None else notice
     try:
-        with TURNS.take(own):
+        with TURNS.take(shown):
             yield
     finally:
         if notice is None:
-            own.clear()
+            shown.clear()

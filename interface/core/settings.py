@@ -23,9 +23,9 @@ def number(name: str, default: float, least: float) -> float:
     if given is None:
         return default
     try:
-        found = float(given)
-        if least <= found < float("inf"):
-            return found
+        value = float(given)
+        if least <= value < float("inf"):
+            return value
     except ValueError:
         pass
     _LOG.warning("%s must be a number of at least %g: taking %g", name, least, default)

@@ -89,23 +89,23 @@ def _trap(evidence: Selection) -> list[Chart]:
 def _compared(evidence: Selection, part: str, file: str) -> list[Chart]:
     """The AUC of each control beside the network's, a chart a set and task."""
     rows = [{"control": "the network"} | row for row in evidence.rows(part, "figures", metric="AUC")]
-    found = []
+    drawn = []
     for name, what in dict.fromkeys((row["set"], row["what"]) for row in rows):
-        own = [row for row in rows if (row["set"], row["what"]) == (name, what)]
-        shown = [row | {"what": row["control"], "set": f"n = {row['n']:,}"} for row in own]
-        alt = "; ".join(f"{row['control']} {labels.interval(row, 2)}" for row in own)
-        caption = f"AUC of {labels.plain(evidence.named(what))}. {origin(part, own[:1], file)}"
-        height = 90 + 40 * len(own)
-        found.append(Chart(charts.intervals(shown, 0.5), f"AUC of each control, {name}: {alt}", caption, height))
-    return found
+        picked = [row for row in rows if (row["set"], row["what"]) == (name, what)]
+        shown = [row | {"what": row["control"], "set": f"n = {row['n']:,}"} for row in picked]
+        alt = "; ".join(f"{row['control']} {labels.interval(row, 2)}" for row in picked)
+        caption = f"AUC of {labels.plain(evidence.named(what))}. {origin(part, picked[:1], file)}"
+        height = 90 + 40 * len(picked)
+        drawn.append(Chart(charts.intervals(shown, 0.5), f"AUC of each control, {name}: {alt}", caption, height))
+    return drawn
 
 
 def _robustness(evidence: Selection) -> list[Chart]:
     rows = evidence.rows("robustness", "figures", metric="flips")
-    found = []
+    drawn = []
     for name in dict.fromkeys(row["set"] for row in rows):
-        own = sorted((row for row in rows if row["set"] == name), key=lambda row: -row["value"])[:12]
-        kinds = [f"{row['kind']}, {row['setting']}" for row in own]
+        picked = sorted((row for row in rows if row["set"] == name), key=lambda row: -row["value"])[:12]
+        kinds = [f"{row['kind']}, {row['setting']}" for row in picked]
         option: Option = {
             "animation": False,
             "tooltip": {"trigger": "item", "valueFormatter": "percent"},
@@ -113,17 +113,18 @@ def _robustness(evidence: Selection) -> list[Chart]:
             "xAxis": {"type": "value", "min": 0, "name": "share of decisions that change", "nameLocation": "middle",
                       "nameGap": 26},
             "yAxis": {"type": "category", "data": kinds, "inverse": True},
-            "series": [{"type": "bar", "data": [row["value"] for row in own], "itemStyle": {"color": COLOURS[0]}}],
+            "series": [{"type": "bar", "data": [row["value"] for row in picked], "itemStyle": {"color": COLOURS[0]}}],
         }  # fmt: skip
         # On a phone the names would leave no room for the bars.
         names: Option = {"axisLabel": {"width": 130, "overflow": "break", "lineHeight": 11, "fontSize": 9}}
         option = {"baseOption": option, "media": [{"query": {"maxWidth": 480}, "option": {"yAxis": names}}]}
-        worst = "; ".join(f"{label} {labels.percent(row['value'])}" for label, row in zip(kinds, own, strict=True))
+        worst = "; ".join(f"{label} {labels.percent(row['value'])}" for label, row in zip(kinds, picked, strict=True))
         caption = (
-            f"**{labels.plain(name)}**: the {len(own)} changes that move most decisions. {origin('robustness', own)}"
+            f"**{labels.plain(name)}**: the {len(picked)} changes that move most decisions. "
+            f"{origin('robustness', picked)}"
         )
-        found.append(Chart(option, f"Decisions that change, {name}: {worst}", caption, 60 + 26 * len(own)))
-    return found
+        drawn.append(Chart(option, f"Decisions that change, {name}: {worst}", caption, 60 + 26 * len(picked)))
+    return drawn
 
 
 def _shade(share: float) -> str:

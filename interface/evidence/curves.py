@@ -37,7 +37,7 @@ def curves(kind: str, x: str, y: str, metric: str) -> Callable[[Selection], list
             step: Option = {"step": "end"} if kind == "ROC" else {}
             # First of its name, so that the legend shows it and not the band.
             series.append(line(name, list(zip(grid, row["y"], strict=True)), number, showSymbol=False, **step))
-            series += [one | step for one in _band(name, grid, row, number)]
+            series += [band | step for band in _band(name, grid, row, number)]
             marks = [
                 {"value": [place["x"], place["y"]], "name": POINTS.get(place["point"], place["point"])}
                 for place in row["points"]
@@ -100,8 +100,8 @@ def reliability(evidence: Selection) -> list[Chart]:
     errors = {row["set"]: row for row in evidence.rows("calibration", "figures", metric="ECE", when="after")
               if row["kind"] != "the largest score"}  # fmt: skip
     alt = "; ".join(f"{row['set']} {labels.interval(errors.get(row['set']), 2)}" for row in rows)
-    said = "With the temperature of the card; on the dashed line a score means what it says."
-    caption = f"{said} {origin('calibration', rows)}"
+    meaning = "With the temperature of the card; on the dashed line a score means what it says."
+    caption = f"{meaning} {origin('calibration', rows)}"
     return [Chart(option, f"Reliability diagram; expected calibration error: {alt}", caption)]
 
 
@@ -129,9 +129,9 @@ def deletion(evidence: Selection) -> list[Chart]:
     rows = evidence.rows("heatmaps", "curves")
     charted = []
     for name, kind in dict.fromkeys((row["set"], row["kind"]) for row in rows):
-        own = [row for row in rows if (row["set"], row["kind"]) == (name, kind)]
+        chosen = [row for row in rows if (row["set"], row["kind"]) == (name, kind)]
         lines = []
-        for number, row in enumerate(own):
+        for number, row in enumerate(chosen):
             last = len(row["scores"]) - 1
             points = [[round(step / last, 3), round(score, 3)] for step, score in enumerate(row["scores"])]
             lines.append(line(row["map"], points, number))

@@ -45,18 +45,18 @@ class Selection:
 
     def rows(self, part: str, key: str, **fields: Any) -> Rows:
         """Rows of a list in one part of the JSON, those whose fields have these values."""
-        found: Rows = self._evidence.get(part, {}).get(key, [])
+        values: Rows = self._evidence.get(part, {}).get(key, [])
         return [
             row
-            for row in found
+            for row in values
             if (not self._chosen or row["source"] in self._chosen)
             and all(row.get(name) == value for name, value in fields.items())
         ]
 
     def grid(self) -> list[float]:
         """The common x of the curves."""
-        found: list[float] = self._evidence["curves"]["grid"]
-        return found
+        values: list[float] = self._evidence["curves"]["grid"]
+        return values
 
     def named(self, text: str) -> str:
         """With the classes called as on the other pages."""

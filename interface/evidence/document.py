@@ -60,9 +60,9 @@ def measured(document: Path | None = None) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _load(folder: Path, *_changed: int) -> dict[str, Any]:
     """Nobody may change what this returns: all sessions share it."""
-    found: dict[str, Any] = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
+    evidence: dict[str, Any] = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
     trap = folder / _FILES[1]
-    return found | ({"trap": json.loads(trap.read_text(encoding="utf-8"))} if trap.exists() else {})
+    return evidence | ({"trap": json.loads(trap.read_text(encoding="utf-8"))} if trap.exists() else {})
 
 
 def sources(sections: list[Section]) -> list[str]:

@@ -139,9 +139,9 @@ class Gallery:
         with self._lock:
             if picture.sha256 in self._kept:
                 self._kept.move_to_end(picture.sha256)
-                found = Fetching(picture, picture.bytes)
-                found.future.set_result(self._kept[picture.sha256])
-                return found
+                kept = Fetching(picture, picture.bytes)
+                kept.future.set_result(self._kept[picture.sha256])
+                return kept
             running = self._running.get(picture.sha256)
             if running is None:
                 running = self._running[picture.sha256] = Fetching(picture)

@@ -50,15 +50,15 @@ def look(diameter: int, cells: int, size: int = 224, across: float = 0.35, down:
     for threshold in np.linspace(0, 1, 51)[:-1] * float(smooth.max()):
         outline = smooth > threshold
         overlap = float((spot & outline).sum() / (spot | outline).sum())
-        best = max(best, (overlap, outline), key=lambda one: one[0])
+        best = max(best, (overlap, outline), key=lambda pair: pair[0])
     return Coarse(spot, known, best[1], best[0], float(best[1].sum() / spot.sum()))
 
 
-def picture(seen: NDArray[np.uint8], found: Coarse) -> NDArray[np.uint8]:
+def picture(seen: NDArray[np.uint8], coarse: Coarse) -> NDArray[np.uint8]:
     """The spot and its best outline on the picture, (3 S, 3 S, 3) RGB: filled in orange, outlined in blue."""
     size = seen.shape[0]
     large = cv2.cvtColor(cv2.resize(seen, None, fx=3, fy=3, interpolation=cv2.INTER_LINEAR), cv2.COLOR_GRAY2RGB)
-    for mask, colour, width in ((found.spot, (213, 94, 0), cv2.FILLED), (found.outline, (86, 180, 233), 5)):
+    for mask, colour, width in ((coarse.spot, (213, 94, 0), cv2.FILLED), (coarse.outline, (86, 180, 233), 5)):
         enlarged = cv2.resize(mask.astype(np.uint8), (3 * size, 3 * size), interpolation=cv2.INTER_NEAREST)
         outlines, _ = cv2.findContours(enlarged, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         if width > 0:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from interface.components.charts import BLUE, GREEN, GREY, ORANGE, Option
 from interface.core import labels
-from interface.core.language import mark, tr
+from interface.core.language import localized, mark, tr
 from model.messages import Code, Message
 from model.reading.card import Card
 from model.reading.names import class_name
@@ -159,7 +159,7 @@ def nomogram(sensitivity: float, specificity: float, prevalence: float) -> Optio
     series: list[Option] = [
         _scale(0, [(-_log_odds(p), _share(p)) for p in _TICKS], "left"),
         # This scale is half as long as the others, so only every third of its marks has room for its number.
-        _scale(1, [(math.log(r) / 2, f"{r:g}" if math.log10(r) % 1 == 0 else "") for r in _RATIOS], "right"),
+        _scale(1, [(math.log(r) / 2, localized(f"{r:g}") if math.log10(r) % 1 == 0 else "") for r in _RATIOS], "right"),
         _scale(2, [(_log_odds(p), _share(p)) for p in _TICKS], "right"),
     ]
     for name, ratio, colour, symbol in zip(

@@ -70,8 +70,8 @@ def summary(values: NDArray[np.float32]) -> Maps:
     rows = -(-len(liveliest) // COLUMNS)
     mosaic = np.zeros((rows * (TILE + GAP) - GAP, COLUMNS * (TILE + GAP) - GAP), np.uint8)
     for place, number in enumerate(liveliest):
-        one = values[:, :, number]
-        grey = (one - one.min()) * (255 / max(float(np.ptp(one)), 1e-12))
+        cells = values[:, :, number]
+        grey = (cells - cells.min()) * (255 / max(float(np.ptp(cells)), 1e-12))
         # Cells as they are: smooth enlarging would hide how few there are.
         y, x = (TILE + GAP) * (place // COLUMNS), (TILE + GAP) * (place % COLUMNS)
         mosaic[y : y + TILE, x : x + TILE] = cv2.resize(to_grey(grey), (TILE, TILE), interpolation=cv2.INTER_NEAREST)
@@ -97,10 +97,10 @@ def draw_square(seen: NDArray[np.uint8], stage: Stage, row: int, column: int) ->
     (top, bottom), (left, right) = stage.square(row), stage.square(column)
     top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, side), min(right, side)
     cell = side // stage.side
-    for width, own in ((9, False), (5, True)):  # first a dark rim, so that the lines stand out from white bone
-        _rectangle(large, (left, top, right, bottom), _SQUARE if own else (0, 0, 0), width)
+    for width, inner in ((9, False), (5, True)):  # first a dark rim, so that the lines stand out from white bone
+        _rectangle(large, (left, top, right, bottom), _SQUARE if inner else (0, 0, 0), width)
         corner = (column * cell, row * cell, (column + 1) * cell, (row + 1) * cell)
-        _rectangle(large, corner, _CELL if own else (0, 0, 0), max(3, width - 2))
+        _rectangle(large, corner, _CELL if inner else (0, 0, 0), max(3, width - 2))
     return large, (bottom - top) * (right - left) / side**2
 
 

@@ -33,13 +33,13 @@ def read_labels(data: bytes) -> dict[str, str]:
         name = columns.get("name") or columns.get("path") or columns.get("file")
         if name is None or "label" not in columns:
             raise ValueError(WRONG_COLUMNS)
-        found = {
+        given = {
             PurePosixPath((row[name] or "").strip().replace("\\", "/")).name: (row[columns["label"]] or "").strip()
             for row in rows
         }
     except csv.Error:
         raise ValueError(WRONG_COLUMNS) from None
-    return {name: label for name, label in found.items() if name}
+    return {name: label for name, label in given.items() if name}
 
 
 def _decoded(data: bytes) -> str:

@@ -78,14 +78,14 @@ class Answer:
     """What the student answered: the class, how sure from 0 to 1, and where on the picture ("" or one of `PLACES`)."""
 
     question: Question
-    said: str
+    choice: str
     sure: float
     place: str = ""
 
     @property
     def right(self) -> bool:
         """Whether it is the teacher's label."""
-        return self.said == self.question.label
+        return self.choice == self.question.label
 
 
 @dataclass
@@ -211,9 +211,9 @@ def _path(name: str) -> PurePosixPath:
 
 
 def _some(names: Sequence[str]) -> str:
-    told = ", ".join(names[:MOST_NAMES])
+    listed = ", ".join(names[:MOST_NAMES])
     more = len(names) - MOST_NAMES
-    return tr("{files} and {count} more", files=told, count=more) if more > 0 else told
+    return tr("{files} and {count} more", files=listed, count=more) if more > 0 else listed
 
 
 def _question(name: str, label: str, load: Load, reader: Reader, *, aided: bool) -> Question | Refused:

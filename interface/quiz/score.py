@@ -68,7 +68,7 @@ def summarise(answers: list[Answer]) -> Summary:
     sure = np.array([[a.sure, a.question.scores[a.question.network]] for a in answers])
     right = np.array([[a.right, a.question.network == a.question.label] for a in answers])
     aided = np.array([a.question.aided for a in answers])
-    same = np.array([a.said == a.question.network for a in answers])
+    same = np.array([a.choice == a.question.network for a in answers])
     misled = aided & ~right[:, 1]
 
     def shares(among: NDArray[np.bool_]) -> tuple[Share, Share]:
@@ -100,6 +100,6 @@ def table(answers: list[Answer]) -> bytes:
     writer.writerow(COLUMNS)
     for a in answers:
         q = a.question
-        row = [q.name, q.label, a.said, a.sure, a.place, q.network, q.decision, round(q.scores[q.network], 4)]
+        row = [q.name, q.label, a.choice, a.sure, a.place, q.network, q.decision, round(q.scores[q.network], 4)]
         writer.writerow([no_formula(cell) for cell in [*row, q.place, q.aided]])
     return buffer.getvalue().encode("utf-8")

@@ -12,6 +12,7 @@ from interface.core.language import tr
 from interface.core.session import Read
 from interface.read import tour, trust, whatif
 from interface.report import buttons
+from model.messages import Code, Message
 from model.reading import heatmap
 from model.reading.card import Card
 from model.reading.reader import DOUBTFUL, Reader, Reading, leading, redecide
@@ -130,15 +131,15 @@ def rail(items: dict[str, Read], current: str, pair: list[Read], chosen: str, ca
         st.html(score_bars.scores(ordered, card.positive, point.threshold, margin))
         st.markdown(labels.plain(presentation.why(reading, card)))
     in_lungs(reading, chosen)
-    if told := trust.sentence(card):
+    if worth := trust.sentence(card):
         with st.container(key="trust", gap=None):
-            st.markdown(labels.plain(told))
+            st.markdown(labels.plain(worth))
             st.page_link("pages/evidence.py", label=tr("Evidence"), icon=":material/query_stats:")
     with st.container(horizontal=True, key="take_home"):
         buttons.export(pair, chosen, card)
         tour.button(reading=True)
     if len(items) > 1:
-        shown_names = {key: f"{number}. {one.name}" for number, (key, one) in enumerate(items.items(), 1)}
+        shown_names = {key: f"{number}. {entry.name}" for number, (key, entry) in enumerate(items.items(), 1)}
         st.selectbox(
             tr("Compare with"),
             [key for key in items if key != current],
@@ -175,7 +176,9 @@ def in_lungs(reading: Reading, name: str) -> None:
         return
     share, area = reading.lungs.share_inside(strength, strict=True), reading.lungs.area
     values = {"name": labels.class_name(name), "share": labels.percent(share), "area": labels.percent(area)}
-    if share <= area:
+    # The reader's own verdict, which the reasons and the report have too, comes first.
+    outside = Message(Code.OUTSIDE_LUNGS) in reading.reasons and name == leading(reading.decision, reading.scores)
+    if outside or share <= area:
         st.warning(
             tr(
                 "The heatmap for {name} is not about the lungs: they have {share} of it and {area} of the picture. "

@@ -186,8 +186,8 @@ def summary(variants: list[Variant]) -> str:
         Markdown.
     """
     base = variants[0].reading.decision
-    changed = [tr(one.name).lower() for one in variants[1:] if one.reading.decision not in (base, REFUSED)]
-    refused = [tr(one.name).lower() for one in variants if one.reading.decision == REFUSED]
+    changed = [tr(tried.name).lower() for tried in variants[1:] if tried.reading.decision not in (base, REFUSED)]
+    refused = [tr(tried.name).lower() for tried in variants if tried.reading.decision == REFUSED]
     sentences = [
         tr("**The answer changes: {which}.**", which=", ".join(changed))
         if changed

@@ -13,7 +13,7 @@ from interface.components.images import jpeg
 from interface.core import labels, operating_point
 from interface.core.session import Read
 from interface.report.document import PROGRAM, Document, Entry, Picture, one_line
-from model.reading import heatmap
+from model.reading import heatmap, names
 from model.reading.card import Card
 from model.reading.decision import Finding, finding
 from model.reading.reader import DOUBTFUL, leading
@@ -85,7 +85,7 @@ def of_batch(rows: Iterable[Row], card: Card, made: datetime, *, named: bool) ->
 def _entry(title: str, record: dict[str, Any], card: Card, doubtful: bool, pictures: Sequence[Picture]) -> Entry:
     verdict, scores = _finding(record, card), record["scores"]
     point = card.points.get(record["operating_point"])
-    chosen_how = f": {one_line(point.how)}" if point and point.how else ""
+    chosen_how = f": {one_line(names.point_choice(point.name, point.how))}" if point and point.how else ""
     return Entry(
         title=title,
         headline=str(verdict.headline),
@@ -141,11 +141,11 @@ def _privacy(named: bool) -> str:
 
 def _plain_score() -> list[tuple[str, str]]:
     """The page's words on the score without their Markdown."""
-    found = []
+    notes = []
     for paragraph in presentation.SCORE_IS.split("\n\n"):
         title, _, text = paragraph.removeprefix("**").partition("** ")
-        found.append((title.rstrip("."), text.replace("*", "")))
-    return found
+        notes.append((title.rstrip("."), text.replace("*", "")))
+    return notes
 
 
 def _name(name: str, number: int, named: bool) -> str:

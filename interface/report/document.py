@@ -101,7 +101,7 @@ class Document:
 
 def one_line(text: object) -> str:
     """Text of a stranger without what could break a line, turn the direction of writing or be no character at all."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(str(text).split()))
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(str(text).split()))
 
 
 def scores_line(entry: Entry) -> str:

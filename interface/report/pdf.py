@@ -95,9 +95,9 @@ def pdf(document: Document, *, compressed: bool = True) -> bytes:
 
 def _fonts() -> Path:
     """DejaVu's fonts, which lie in matplotlib's package; they have Latin, Greek and Cyrillic letters."""
-    found = find_spec("matplotlib")  # looks for it without importing it
-    assert found is not None and found.origin is not None
-    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+    package = find_spec("matplotlib")  # looks for it without importing it
+    assert package is not None and package.origin is not None
+    return Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
 def _text(
@@ -167,7 +167,7 @@ def _row(paper: _Paper, entry: Entry) -> None:
     paper.set_draw_color(*_TRACK)
     paper.line(_MARGIN, paper.y, paper.w - _MARGIN, paper.y)
     top, page = paper.y + 3, paper.page
-    bottom = max((_picture(paper, one, _MARGIN, top, _COLUMN) for one in entry.pictures[:1]), default=top)
+    bottom = max((_picture(paper, item, _MARGIN, top, _COLUMN) for item in entry.pictures[:1]), default=top)
     paper.set_left_margin(_MARGIN + _COLUMN + _GAP)
     paper.set_y(top)
     _text(paper, entry.title, 8.5, colour=_SOFT)
@@ -205,7 +205,7 @@ def _bar(paper: _Paper, name: str, value: float, threshold: float, band: tuple[f
     paper.set_fill_color(*(_BLUE if band else _GREY))
     paper.rect(start, top, width * value, height, style="F")
     if band:
-        low, high = (start + width * one for one in band)
+        low, high = (start + width * item for item in band)
         with paper.rect_clip(low, top, high - low, height), paper.local_context():
             paper.set_draw_color(*_ORANGE)
             paper.set_line_width(0.4)

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.runtime.fragment import MemoryFragmentStorage
@@ -114,9 +115,12 @@ def test_a_look_for_the_step_before_is_not_taken_for_one_at_this_step(
 ) -> None:
     ids: list[str] = []
     register = MemoryFragmentStorage.register
-    monkeypatch.setattr(
-        MemoryFragmentStorage, "register", lambda *args, **options: (ids.append(args[1]), register(*args, **options))
-    )
+
+    def noted(storage: MemoryFragmentStorage, key: str, *args: Any, **options: Any) -> None:
+        ids.append(key)
+        register(storage, key, *args, **options)
+
+    monkeypatch.setattr(MemoryFragmentStorage, "register", noted)
     code = lecturer.query_params["room"]
     pages = {"lecturer": lecturer, "student": visit(room=code)}
     before: dict[str, set[str]] = {name: set() for name in pages}
