@@ -177,6 +177,8 @@ def _fit(options: argparse.Namespace) -> None:
         if options.write and options.data:
             manifest.write_manifest(options.write, manifest.find_records(options.data).records)
         return
+    if not options.resume:
+        config.check_start(plan, settings)
     from model.training import distributed, fit
 
     # Before anything else of TensorFlow: it can't change its devices once it has started.

@@ -179,6 +179,32 @@ def read(run: Path) -> tuple[Plan, Settings]:
     return plan, Settings.read(run / "settings.json")
 
 
+def check_start(plan: Plan, settings: Settings) -> None:
+    """Check that weights of an earlier run on the same data are fine-tuned on with that run's split.
+
+    Raises:
+        TrainingError: the split would be another one, so that this run would be tested on what the earlier one saw.
+    """
+    folder = Path(settings.weights or "").parent
+    if not settings.weights or not (folder / "plan.json").exists():
+        return
+    earlier, before = read(folder)
+    if Path(earlier.data).resolve() != Path(plan.data).resolve():
+        return
+    pairs = {
+        "--seed": (before.seed, settings.seed),
+        "--sources": (",".join(earlier.sources), ",".join(plan.sources)),
+        "--hold-out": (",".join(earlier.hold_out or ()), ",".join(plan.hold_out or ())),
+    }
+    for option, (was, now) in pairs.items():
+        if was != now:
+            raise TrainingError(
+                f"The weights in {folder} were trained with {option} {was or '(none)'}, and {option} {now or '(none)'} "
+                "splits the data in another way: this run would be tested on images that they were trained on. "
+                "Give the same option."
+            )
+
+
 def resume(run: Path, data: Path | None, changes: dict[str, Any]) -> tuple[Plan, Settings]:
     """The plan and settings with which a run goes on.
 

@@ -83,6 +83,18 @@ def test_resumed_run_is_no_other_run(run: Path, tmp_path: Path, capsys: pytest.C
     assert settings == config.read(run)[1] and Path(plan.data).is_dir()
 
 
+def test_weights_of_an_earlier_run_are_not_tested_on_what_they_were_trained_on(
+    run: Path, drawn_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = [f"--weights={run / 'final.weights.h5'}", "--no-export", "--epochs=1"]
+    rest = ["--data", str(drawn_folder), "--run", str(tmp_path / "second"), *SMALL, *weights]
+    assert train.main([*rest, "--seed=2"]) == 1
+    assert "trained with --seed 1" in capsys.readouterr().err
+    assert train.main([*rest, "--hold-out=drawn"]) == 1
+    assert "--hold-out" in capsys.readouterr().err
+    assert not (tmp_path / "second").exists() and train.main(rest) == 0
+
+
 def test_advice_after_a_loss_that_is_not_finite_can_be_followed(run: Path) -> None:
     callback = RunCallback(run, config.read(run)[1], 3, [])
     callback.on_epoch_begin(4)
