@@ -333,7 +333,12 @@ def _run(arguments: list[str], cores: int | None, program: Sequence[str] = _READ
     if process.returncode:
         raise RuntimeError(f"it ended with {process.returncode}: {text[-2000:]}")
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return {"seconds": seconds, "processor": usage.ru_utime + usage.ru_stime, "peak_mb": round(kilobytes * 1024 / 1e6, 1), "said": text}
+    return {
+        "seconds": seconds,
+        "processor": usage.ru_utime + usage.ru_stime,
+        "peak_mb": round(kilobytes * 1024 / 1e6, 1),
+        "said": text,
+    }
 
 
 if __name__ == "__main__":

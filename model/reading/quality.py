@@ -22,7 +22,7 @@ _LEAST_SPREAD = 45.0
 # Steps between neighbouring pixels across JPEG's 8 x 8 blocks against those inside: 1 without compression.
 _BLOCKS = 2.0
 # Pixels a side of the part that is looked at for blocks: several thousand steps tell as well as millions.
-_BLOCKS_SIDE = 320
+_BLOCKS_SIDE = 224
 _TOUCHING = 0.12
 _UNLIKE = 0.995
 # Degrees: the lungs of patients who sit straight seldom lie so far from level, whose heart lifts one of them a little.
@@ -31,6 +31,8 @@ _TILTED = 18.0
 _LETTER_HEIGHT, _LETTERS = (0.007, 0.05), 5
 _TEXT_SIDE = 1024
 _STROKE = 90
+# Of the picture in which text is looked for, a preview has to be no larger than this to save time.
+_MUCH_SMALLER = 0.75
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def notes(
         found.append(Note(Message(Code.LOW_CONTRAST)))
     if blockiness(radiograph.pixels) > _BLOCKS:
         found.append(Note(Message(Code.COMPRESSED)))
-    if has_text(radiograph.pixels):
+    if has_text(radiograph):
         found.append(Note(Message(Code.HAS_TEXT), lessens=False))
     if seen is not None and seen.accepted and seen.unlike > _UNLIKE:
         found.append(Note(Message(Code.UNLIKE_TRAINING)))
@@ -131,17 +133,40 @@ def blockiness(pixels: NDArray[np.float32]) -> float:
     return min(ratios)
 
 
-def has_text(pixels: NDArray[np.float32]) -> bool:
-    """Whether there seem to be lines of burned-in letters: small bright strokes of one height side by side.
+def has_text(radiograph: Radiograph) -> bool:
+    """Whether there seem to be lines of burned-in letters: small bright strokes of one height side by side."""
+    pixels, small = radiograph.pixels, radiograph.preview
+    factor = max(1, round(max(pixels.shape) / _TEXT_SIDE))
+    side = max(pixels.shape) // factor
+    paler = len(small) * factor / len(pixels)
+    if paler > _MUCH_SMALLER:
+        return _has_lines(_strokes(average(pixels, factor), side), side)
+    # Most pictures have no letters, which a smaller copy tells in a fifth of the time: there strokes are paler.
+    rows = _strokes(small, max(small.shape), 0.85 * paler).max(axis=1)
+    reach = 3 * _reach(max(small.shape))
+    places = np.flatnonzero(cv2.dilate(rows, np.ones((reach | 1, 1), np.uint8)))
+    ends = np.flatnonzero(np.diff(places) > 1)
+    scale = len(pixels) / len(small)
+    for first, last in zip(places[np.r_[0, ends + 1]], places[np.r_[ends, -1]], strict=True) if len(places) else ():
+        band = average(pixels[int(first * scale) : int((last + 1) * scale)], factor)
+        if _has_lines(_strokes(band, side), side):
+            return True
+    return False
 
-    Args:
-        pixels: (H, W) grey, 0 to 255.
-    """
-    grey = cv2.convertScaleAbs(average(pixels, round(max(pixels.shape) / _TEXT_SIDE)))
-    side = max(grey.shape)
-    reach = max(3, round(side * 0.012)) | 1
-    strokes = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((reach, reach), np.uint8))
-    _, strokes = cv2.threshold(strokes, _STROKE, 1, cv2.THRESH_BINARY)
+
+def _reach(side: int) -> int:
+    return max(3, round(side * 0.012)) | 1
+
+
+def _strokes(pixels: NDArray[np.float32], side: int, share: float = 1.0) -> NDArray[np.uint8]:
+    """1 where a picture, or some rows of one of `side` pixels, is brighter than around it by a share of `_STROKE`."""
+    reach = _reach(side)
+    above = cv2.morphologyEx(cv2.convertScaleAbs(pixels), cv2.MORPH_TOPHAT, np.ones((reach, reach), np.uint8))
+    return np.asarray(cv2.threshold(above, round(share * _STROKE), 1, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _has_lines(strokes: NDArray[np.uint8], side: int) -> bool:
+    """Whether some strokes stand side by side as letters do."""
     # Outlines take a thirtieth of the time of connected components with statistics; those of holes have a parent.
     outlines, hierarchy = cv2.findContours(strokes, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     parents = () if hierarchy is None else hierarchy[0, :, 3].tolist()

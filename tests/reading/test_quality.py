@@ -51,7 +51,7 @@ def test_strong_compression_shows(pixels: NDArray[np.float32]) -> None:
 def test_burned_in_text_is_pointed_out_but_a_side_marker_is_not(pixels: NDArray[np.float32]) -> None:
     marked = pixels.astype(np.uint8)
     cv2.putText(marked, "L", (90, 140), cv2.FONT_HERSHEY_SIMPLEX, 3, 255, 6)
-    assert not quality.has_text(marked.astype(np.float32))
+    assert not quality.has_text(Radiograph(marked.astype(np.float32), "PNG", ""))
     cv2.putText(marked, "DOE JOHN 12.03.1961", (200, 140), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 4)
     notes = quality.notes(Radiograph(marked.astype(np.float32), "PNG", ""))
     assert ["carry text" in str(note.message) for note in notes] == [True]
