@@ -16,7 +16,7 @@ from model.evaluation.parts import linear
 from model.evaluation.render import studies
 from model.reading.radiograph import to_input
 from model.training.data.dataset import decode_pictures
-from model.training.data.manifest import find_records
+from model.training.data.manifest import DatasetError, find_records
 from model.training.data.splits import find_copies, perceptual_hashes, tie_duplicates
 
 SOURCES = ("darkcovid", "nih")
@@ -57,11 +57,11 @@ def load(manifest: Path, size: int = 256) -> Pictures:
         The pictures.
 
     Raises:
-        ValueError: one of the classes is missing.
+        DatasetError: one of the classes is missing.
     """
     records = [r for r in find_records(manifest).records if r.source in SOURCES and r.label in CLASSES]
     if missing := sorted(set(CLASSES) - {r.label for r in records}):
-        raise ValueError(
+        raise DatasetError(
             f"The sources {' and '.join(SOURCES)} of {manifest.name} hold no {', '.join(missing)} pictures."
         )
     pixels, errors = decode_pictures([r.path for r in records], size)

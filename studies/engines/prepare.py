@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from model.errors import ReaderError
 from studies.engines.ways import KERAS_FILE
 
 SOURCE, JUDGED, CALIBRATED = "siim", 300, 128
@@ -24,7 +25,7 @@ IN_INT8 = ("CONV_2D", "ADD", "MAX_POOL_2D", "PAD", "PADV2")
 LARGEST_LOGIT_DIFFERENCE, COMPARED = 1e-3, 8
 
 
-class FormError(RuntimeError):
+class FormError(ReaderError):
     """An exported network does not do what Keras does."""
 
 

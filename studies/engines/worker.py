@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from model.errors import ReaderError
 from studies.engines import ways
 
 BATCH, ROUND_SECONDS, FEWEST, MOST = 16, 0.3, 2, 12
@@ -20,7 +21,7 @@ SLOW_MAPS = 32
 Answer = dict[str, Any]
 
 
-class EngineError(RuntimeError):
+class EngineError(ReaderError):
     """The engine did not do what it was asked."""
 
 
