@@ -28,7 +28,7 @@ def start() -> None:
     with st.form("classroom_join", border=True):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         code = left.text_input(tr("The code on the projector"), max_chars=2 * CODE_LENGTH, key="classroom_code")
-        if right.form_submit_button(tr("Join"), width="stretch", type=page.main_button()) and typed(code):
+        if right.form_submit_button(tr("Join"), width="stretch") and typed(code):
             st.query_params[link.ROOM] = typed(code)
             st.rerun()
     st.header(tr("Open a room"), anchor=False)

@@ -84,7 +84,7 @@ def ask(quiz: Quiz, question: Question, number: int, classes: Sequence[str]) -> 
             format_func=places.__getitem__,
             key=f"quiz_place_{number}",
         )
-        if st.form_submit_button(tr("Answer"), width="stretch", type=page.main_button()):
+        if st.form_submit_button(tr("Answer"), width="stretch"):
             if name is None or sure is None:
                 st.error(tr("Choose what you see, and how sure you are, first."), icon=":material/error:")
             else:
@@ -115,7 +115,7 @@ def reveal(quiz: Quiz, number: int) -> None:
     progress(number, quiz)
     beside = explained(quiz.answers[number], f"shown_{number}")
     text = tr("See the result") if quiz.current is None else tr("Next")
-    beside.button(text, key="quiz_next", on_click=go_on, type=page.main_button(), width="stretch")
+    beside.button(text, key="quiz_next", on_click=go_on, width="stretch")
 
 
 def explained(answer: Answer, place: str) -> DeltaGenerator:

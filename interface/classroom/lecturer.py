@@ -9,7 +9,7 @@ import streamlit as st
 from interface.classroom import link, page_parts, results
 from interface.classroom.results import Summary, Voter
 from interface.classroom.rooms import ROOMS, VOTING, Phase, Room, State
-from interface.core import labels, page
+from interface.core import labels
 from interface.core.language import mark, ntr, tr
 from interface.gallery import cases
 from interface.quiz.score import Share
@@ -133,7 +133,6 @@ def step(code: str, state: State, room: Room) -> None:
         tr(text),
         key=f"classroom_step_{state.version}",
         icon=":material/skip_next:",
-        type=page.main_button(),
         width="stretch",
         on_click=go_on,
         args=(code, state.version),

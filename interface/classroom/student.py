@@ -7,7 +7,7 @@ import streamlit as st
 from interface.classroom import link, page_parts
 from interface.classroom.results import summarise
 from interface.classroom.rooms import MOST_STUDENTS, ROOMS, Phase, Room, State, Vote
-from interface.core import labels, page
+from interface.core import labels
 from interface.core.expiring import Full
 from interface.core.language import tr
 from interface.quiz import vote
@@ -86,7 +86,7 @@ def ballot(code: str, room: Room, state: State, token: str) -> None:
             counted = cast(code, room, state, token, before)
     with st.form(f"ballot_{code}_{state.version}", border=True):
         name, sure = vote.widgets(tuple(room.pictures[state.index].scores), f"vote_{code}_{state.version}")
-        if st.form_submit_button(tr("Send"), width="stretch", type=page.main_button()):
+        if st.form_submit_button(tr("Send"), width="stretch"):
             if name is None or sure is None:
                 st.error(tr("Choose what you see, and how sure you are, first."), icon=":material/error:")
             else:

@@ -7,7 +7,7 @@ they are imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -32,11 +32,6 @@ def through_app() -> None:
     # At the start of a session only: a rerun later would lose the click on a button.
     if first and streamlit_internals.leave_pages_folder():
         st.rerun()
-
-
-def main_button() -> Literal["primary", "secondary"]:
-    """The `type` of the button that leads on: Streamlit's white has too little contrast on the dark theme's colour."""
-    return "secondary" if st.context.theme.type == "dark" else "primary"
 
 
 def shelf() -> Shelf:

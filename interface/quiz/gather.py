@@ -55,7 +55,6 @@ def from_cases(place: str, card: Card, most: int, label: str, *, mixed: bool) ->
         label,
         key=f"{place}_begin_cases",
         icon=":material/play_arrow:",
-        type=page.main_button(),
         width="stretch",
         disabled=not keys,
         help=tr(cards.INTRODUCTION),
