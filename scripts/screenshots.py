@@ -22,18 +22,18 @@ PATIENCE = 60_000
 # Page -> its last heading, or the only one: when it is there the page is.
 LAST_HEADINGS = {
     "batch": "Batch",
-    "how_it_works": "Grad-CAM by hand",
+    "how_it_works": "50 layers or 152?",
     "prevalence": "Before and after",
     "quiz": "With your pictures",
     "classroom": "With your pictures",
-    "evidence": "Evidence",
+    "evidence": "All tables and figures",
     "data": "A picture to try",
     "card": "Licence",
     "about": "Versions",
 }
 # What the README shows beside Read: in which theme, and below which heading; as much as a window holds.
 README_PAGES: dict[str, tuple[Theme, str]] = {
-    "how_it_works": ("light", "What each stage sees in a picture"),
+    "how_it_works": ("light", "What each stage sees in an image"),
     "prevalence": ("dark", "Prevalence"),
 }
 # Longer than ECharts and Mermaid need to draw; nothing on the page says when they have.
@@ -64,7 +64,7 @@ def main() -> int:
             if not arguments.all:
                 _visit(chromium, server.url, out, "light", WIDTHS["wide"], ())
                 for path, (theme, _) in README_PAGES.items():
-                    _visit(chromium, server.url, out, theme, WIDTHS["wide"], (path,), whole=False)
+                    _visit(chromium, server.url, out, theme, WIDTHS["wide"], (path,))
                 return 0
             themes: tuple[Theme, ...] = ("light", "dark")
             for theme in themes:
@@ -81,10 +81,18 @@ def _visit(
     width: int,
     paths: Sequence[str],
     name: str = "",
-    *,
-    whole: bool = True,
 ) -> None:
-    """Read the sample, then open these pages; whole pages, or of the pages beside Read what a window holds."""
+    """Read the sample, then open these pages.
+
+    Args:
+        chromium: the browser.
+        url: of the app.
+        out: folder for the pictures.
+        theme: of the pages.
+        width: of the window in pixels.
+        paths: of the pages beside Read.
+        name: end of the files' names of whole pages; without one the pictures show what a window holds.
+    """
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -94,21 +102,27 @@ def _visit(
         _save(page, out / f"start{name}.png")
     page.get_by_role("button", name="Try a sample radiograph").click()
     page.get_by_alt_text("The radiograph with the heatmap").wait_for()
-    if whole:
+    if name:
         _save(page, out / f"read{name}.png")
+    elif not paths:
+        _window(page, out / "read.png")
     for path in paths:
         # A click keeps the session, and with it the reading; an address typed in would start a new one.
         page.evaluate("path => document.querySelector(`a[href$='/${path}']`).click()", path)
         page.get_by_role("heading", name=LAST_HEADINGS[path]).wait_for()
-        if whole:
+        if name:
             _save(page, out / f"{path}{name}.png")
         else:
             heading = page.get_by_role("heading", name=README_PAGES[path][1], exact=True)
             heading.evaluate("element => element.scrollIntoView()")
-            page.wait_for_timeout(SETTLE)
-            page.screenshot(path=out / f"{path}.png")
-            print(f"{path}.png")
+            _window(page, out / f"{path}.png")
     context.close()
+
+
+def _window(page: Page, path: Path) -> None:
+    page.wait_for_timeout(SETTLE)
+    page.screenshot(path=path)
+    print(path.name)
 
 
 def _save(page: Page, path: Path) -> None:

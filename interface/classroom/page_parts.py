@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from html import escape
 
 import streamlit as st
@@ -14,8 +15,9 @@ from interface.core.language import spoken, tr
 from interface.quiz import picture
 from interface.quiz.rounds import Question
 
-# Seconds between two looks of a page at its room.
-STUDENT_BEAT, PROJECTOR_BEAT = 1.0, 0.4
+# Seconds between two looks of a page at its room. Sixty phones that got a page at once would also look at once, and
+# the server would send nothing meanwhile: so each has a beat of its own, up to `SPREAD` of it shorter or longer.
+STUDENT_BEAT, SPREAD, PROJECTOR_BEAT = 3.0, 0.3, 0.4
 # Sizes for the last row of a lecture hall, in the page's colours.
 STYLE = """<style>
 .cxr-room {font-size: clamp(1.15rem, 1.7vw, 2.2rem); line-height: 1.3}
@@ -58,15 +60,19 @@ def place(version: int) -> DeltaGenerator:
     return outer.container() if version % 2 else outer
 
 
-@st.fragment(run_every=STUDENT_BEAT)
 def follow(code: str, version: int, student: str | None = None) -> None:
     """Draw the page anew when the room has gone on or ended; draws nothing itself.
 
     Args:
         code: of the room.
         version: of the state that the page shows.
-        student: token of the student whose page it is.
+        student: token of the student whose page it is; None for the projector's.
     """
+    beat = PROJECTOR_BEAT if student is None else STUDENT_BEAT * random.uniform(1 - SPREAD, 1 + SPREAD)
+    st.fragment(_follow, run_every=beat)(code, version, student)
+
+
+def _follow(code: str, version: int, student: str | None) -> None:
     room = ROOMS.get(code, use=False)
     if room is None or room.state.version != version:
         st.rerun()
