@@ -22,10 +22,9 @@ from model.files import places, sources
 from model.files.zip import Load
 from model.reading import heatmap
 from model.reading.card import Card, chosen, read_card
-from model.reading.file import read_file
 from model.reading.malloc import give_freed_memory_back
 from model.reading.radiograph import Radiograph
-from model.reading.reader import REFUSED, Reading
+from model.reading.reader import REFUSED, Reading, read_file
 from model.reading.reader_pool import ReaderPool, readers_at_once
 
 READ, NONE_READ, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130

@@ -14,9 +14,8 @@ from model.errors import Unreadable
 from model.files.formats import MEGA
 from model.files.zip import ArchiveLimits
 from model.messages import Code, Message
-from model.reading.file import read_file
 from model.reading.radiograph import Radiograph
-from model.reading.reader import Reader, Reading, refused
+from model.reading.reader import Reader, Reading, read_file, refused
 
 SECONDS, MOST_SECONDS = "CXR_SECONDS_PER_PICTURE", 20.0
 MOST_GIVEN_UP = 4

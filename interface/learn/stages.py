@@ -12,8 +12,8 @@ from interface.components.images import to_grey
 from interface.core import queue
 from interface.core.memory import make_sure_of_room
 from interface.learn.architecture import Stage
-from model.reading import stages
 from model.reading.card import Card, chosen, read_model
+from model.reading.network import feature_maps
 
 COLUMNS, ROWS = 6, 3
 # Pixels a side of one map, and between two.
@@ -60,7 +60,7 @@ def look(seen: NDArray[np.uint8], card: Card) -> list[Maps]:
     with queue.turn():
         make_sure_of_room()
         model = read_model(chosen(), card)
-        return [summary(values) for values in stages.look(model, seen[None, :, :, None].astype(np.float32))]
+        return [summary(values) for values in feature_maps(model, seen[None, :, :, None].astype(np.float32))]
 
 
 def summary(values: NDArray[np.float32]) -> Maps:

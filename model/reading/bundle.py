@@ -16,7 +16,6 @@ from model.reading import input_check
 from model.reading.card import Card, Framing, chosen, read_card, read_checked, read_model
 from model.reading.framing import Box, frame, lungs_box
 from model.reading.lungs import Lungs, Segmenter
-from model.reading.mirror import SideTeller
 from model.reading.network import Network
 from model.reading.radiograph import PREVIEW_FOR, Radiograph
 
@@ -73,7 +72,7 @@ class Bundle:
         threads: int,
         screener: input_check.Screener | None = None,
         segmenter: Segmenter | None = None,
-        side: SideTeller | None = None,
+        side: input_check.SideTeller | None = None,
     ) -> None:
         """Build the network.
 
@@ -201,7 +200,7 @@ def build(folder: Path, card: Card, model: bytes, threads: int = 2) -> Bundle:
     if card.lungs:
         segmenter = _part(folder, card, LUNGS_FILE, card.lungs.sha256, lambda data: Segmenter(data, threads))
     if side := card.side:
-        make = partial(SideTeller, threshold=side.threshold, threads=threads)
+        make = partial(input_check.SideTeller, threshold=side.threshold, threads=threads)
         mirror = _part(folder, card, SIDE_FILE, side.sha256, make)
     return Bundle(card, model, threads, screener, segmenter, mirror)
 

@@ -1,4 +1,7 @@
-"""Is this a frontal chest radiograph, the right way up? Told from the features of the reading's own forward pass."""
+"""Is this a frontal chest radiograph, the right way up, told from the features of the reading's own forward pass?
+
+And is it mirrored, told by a small network that looks where the heart lies?
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from numpy.typing import NDArray
 
 from model.messages import Code, Message
 from model.reading.lungs import Lungs
-from model.reading.radiograph import to_input
+from model.reading.network import Network
+from model.reading.radiograph import Radiograph, to_input
 
 FRONTAL = "frontal"
 # Of `look_at_whole`: cells a side of the lungs' grid, pixels a side of the thumbnail, its range in standard deviations
@@ -195,3 +199,32 @@ def from_bytes(data: bytes) -> Screener:
     if any(arrays[name].shape != shape for name, shape in wanted.items()) or not set(kinds) <= {FRONTAL, *WHAT}:
         raise ValueError("the statistics of the input check contradict each other")
     return Screener(kinds, threshold=numbers[0], rest=numbers[1], **arrays)
+
+
+class SideTeller:
+    """The small network that tells a mirrored picture by where the heart lies."""
+
+    def __init__(self, model: bytes, threshold: float, threads: int = 2) -> None:
+        """Build the network.
+
+        Args:
+            model: a LiteRT file, from a grey square to one logit.
+            threshold: a picture with a higher logit is called mirrored.
+            threads: of the interpreter.
+
+        Raises:
+            ValueError: the file is no such network.
+        """
+        self.threshold = threshold
+        self._network = Network(model, ("mirrored",), threads)
+        if self._network.output_shapes["mirrored"] != (1, 1):
+            raise ValueError("its output is not one logit")
+        self.size = self._network.size
+
+    def logit(self, radiograph: Radiograph) -> float:
+        """Log-odds of a mirrored picture; the mirror image of a picture has the negative of its own."""
+        return float(self._network.run(to_input(radiograph.overview, self.size))["mirrored"][0, 0])
+
+    def mirrored(self, radiograph: Radiograph) -> bool:
+        """Whether the picture seems mirrored; rarely true of one that is not, and not always of one that is."""
+        return self.logit(radiograph) > self.threshold

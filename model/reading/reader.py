@@ -1,15 +1,22 @@
-"""Radiograph -> Reading: calibrated scores, a decision with its reasons, and a map for each class."""
+"""A file or a radiograph -> Reading: calibrated scores, a decision with its reasons, and a map for each class.
+
+`read_file` is the one way from a file to a Reading: whatever is wrong with the file ends in a refusal.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import Unreadable
 from model.files.dicom.tags import REFUSING
+from model.files.formats import DEFAULT_LIMITS, Limits
 from model.messages import Code, Message
 from model.reading import quality
 from model.reading.bundle import Bundle
@@ -19,7 +26,7 @@ from model.reading.framing import Box, place
 from model.reading.heatmap import evidence
 from model.reading.lungs import Lungs
 from model.reading.names import NORMAL, REFUSED, UNCERTAIN
-from model.reading.radiograph import Radiograph
+from model.reading.radiograph import Radiograph, decode
 
 __all__ = [
     "REFUSED",
@@ -29,6 +36,7 @@ __all__ = [
     "decide",
     "leading",
     "log_odds",
+    "read_file",
     "redecide",
     "refused",
     "softmax",
@@ -159,6 +167,36 @@ class Reader:
             cells=outputs.maps,
         )
         return replace(redecide(undecided, card, point.name), seconds=time.perf_counter() - start)
+
+
+def read_file(
+    load: Callable[[], bytes], reader: Reader, operating_point: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Reading, Radiograph | None]:
+    """Read one file.
+
+    Args:
+        load: gives the file's content, or raises Unreadable.
+        reader: with the bundle.
+        operating_point: name of one of the card's; default is the card's own choice.
+        limits: of the file's bytes and pixels.
+
+    Returns:
+        The reading, with the seconds that all of it took, and the decoded picture; None where it could not be decoded.
+
+    Raises:
+        RemoteError: the file lies in a storage that does not answer.
+        BundleError: there is no such operating point.
+    """
+    start, data = time.perf_counter(), b""
+    try:
+        data = load()
+        radiograph = decode(data, limits)
+    except Unreadable as error:
+        # A radiograph carries the hash of its file; here there is none.
+        sha256 = hashlib.sha256(data).hexdigest() if data else ""
+        return refused(error.message, reader.bundle.card.title, sha256, time.perf_counter() - start), None
+    reading = reader.read(radiograph, operating_point)
+    return replace(reading, seconds=time.perf_counter() - start), radiograph
 
 
 def redecide(reading: Reading, card: Card, operating_point: str | None = None) -> Reading:

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from interface.core import labels
 from interface.learn import architecture, gradient_depth, lessons, map_resolution, stages, weight_decay
 from model.reading import bundle
-from model.reading import stages as inside
 from model.reading.card import DEFAULT_BUNDLE, MODEL_FILE
+from model.reading.network import feature_maps
 from tests.conftest import draw_chest
 
 
@@ -139,18 +139,18 @@ def test_the_maps_inside_are_those_that_the_features_come_from(which: str, small
     loaded = bundle.load(folder)
     side = loaded.card.size
     image = draw_chest(np.random.default_rng(0), "covid19", side)[None, :, :, None].astype(np.float32)
-    found = inside.look((folder / MODEL_FILE).read_bytes(), image)
+    found = feature_maps((folder / MODEL_FILE).read_bytes(), image)
     sides = [32, 16, 8] if which == "small" else [56, 28, 14, 7, 4]
     assert [one.shape[0] for one in found] == sides
     # Averaged, the last ones are the pooled features that the bundle itself hands out.
     assert found[-1].mean(axis=(0, 1)) == pytest.approx(loaded.run(image).features, abs=1e-5)
     with pytest.raises(ValueError, match="expected an image"):
-        inside.look((folder / MODEL_FILE).read_bytes(), image[:, :-1])
+        feature_maps((folder / MODEL_FILE).read_bytes(), image[:, :-1])
 
 
 def test_a_file_that_is_no_network_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="no feature maps"):
-        inside.look(b"\0" * 64, np.zeros((1, 8, 8, 1), np.float32))
+        feature_maps(b"\0" * 64, np.zeros((1, 8, 8, 1), np.float32))
 
 
 def test_a_mosaic_shows_the_liveliest_maps_and_counts_all() -> None:

@@ -12,8 +12,7 @@ from model.files.formats import Limits
 from model.messages import Code, Message
 from model.reading import bundle
 from model.reading.card import DEFAULT_BUNDLE
-from model.reading.file import read_file
-from model.reading.reader import REFUSED, Reader
+from model.reading.reader import REFUSED, Reader, read_file
 from tests.files.builders import real
 
 

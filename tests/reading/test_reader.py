@@ -108,7 +108,7 @@ def test_reasons_are_sentences_with_the_numbers() -> None:
 
 
 def test_the_rule_is_the_one_that_the_training_measured() -> None:
-    evaluation = pytest.importorskip("model.training.calibration")
+    evaluation = pytest.importorskip("model.training.export.calibration")
     scores = np.random.default_rng(3).dirichlet([1, 1, 1], 300)
     numbers, confidence = evaluation.confidences(scores, 2, POINT.threshold)
     for one, number, sure in zip(scores, numbers, confidence, strict=True):

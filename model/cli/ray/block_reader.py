@@ -15,9 +15,8 @@ from model.cli.writers import Record
 from model.errors import RemoteError
 from model.files import places, sources
 from model.reading import bundle as bundles
-from model.reading.file import read_file
 from model.reading.malloc import give_freed_memory_back
-from model.reading.reader import REFUSED, Reader
+from model.reading.reader import REFUSED, Reader, read_file
 
 
 @dataclass(frozen=True)

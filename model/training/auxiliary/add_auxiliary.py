@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from model.reading import bundle as shipped
+from model.reading.input_check import SideTeller
 from model.reading.lungs import Segmenter
-from model.reading.mirror import SideTeller
 from model.training import config
 from model.training.auxiliary import input_check, lungs, mirror
 from model.training.data import dataset

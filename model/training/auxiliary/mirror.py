@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from model.reading.mirror import SideTeller
+from model.reading.input_check import SideTeller
 from model.reading.radiograph import Radiograph, to_input
 from model.training.data.dataset import Dataset
 from model.training.data.degrade import Degradation, degrade, turn

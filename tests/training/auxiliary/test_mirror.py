@@ -14,7 +14,7 @@ import pytest
 from model.errors import BundleError
 from model.messages import Code, Message
 from model.reading.bundle import SIDE_FILE, load
-from model.reading.mirror import SideTeller
+from model.reading.input_check import SideTeller
 from model.reading.radiograph import Radiograph
 from model.reading.reader import Reader
 from model.training.auxiliary import mirror

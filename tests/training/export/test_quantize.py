@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from model.reading import stages
+from model.reading.network import feature_maps
 from model.training import network
 from model.training.export import choose, convert
 from tests.training.networks import tiny_resnet
@@ -73,7 +73,7 @@ def test_it_computes_in_8_bits_and_keeps_the_maps(content: bytes, model: keras.M
 def test_stages_are_handed_out_as_numbers_of_the_network(
     content: bytes, model: keras.Model, pictures: np.ndarray
 ) -> None:
-    maps = stages.look(content, pictures[:1])
+    maps = feature_maps(content, pictures[:1])
     sizes = [SIZE // 2, SIZE // 4, SIZE // 8, SIZE // 16, SIZE // 32]
     assert [entry.shape[0] for entry in maps] == sizes
     assert all(entry.dtype == np.float32 for entry in maps)
