@@ -148,9 +148,8 @@ class Panel:
         caption: under the picture.
         alt: says what the picture shows, and the result with it.
         picture: (H, W) uint8 grey.
-        class_map: (h, w) the evidence to lay over it where there are no `layers`; None for the bare picture.
         lungs: to outline where the person asks for it.
-        layers: the heatmaps to choose from; they have one scale.
+        layers: the heatmaps to choose from; they have one scale. None of them for the bare picture.
         chosen: place among the layers of the one that is shown first.
         spacing: millimetres between the centres of two pixels, for a scale bar; None where it is not known.
         summary: the result, for full screen.
@@ -159,7 +158,6 @@ class Panel:
     caption: str
     alt: str
     picture: NDArray[np.uint8]
-    class_map: NDArray[np.float32] | None = None
     lungs: Lungs | None = None
     layers: tuple[Layer, ...] = ()
     chosen: int = 0
@@ -260,7 +258,7 @@ def payload(
         "shape": f"{first.shape[1]} / {first.shape[0]}",
         "pictures": [data_url(jpeg(picture), "jpeg") for picture in pictures],
         "panels": [viewer_panels.described(panel, numbers[id(panel.picture)]) for panel in panels],
-        "classes": [{"name": layer.name} for layer in panels[0].layers],
+        "classes": [{"name": layer.name} for layer in panels[0].layers if several],
         "strip": [{"key": item.key, "label": item.label, "picture": data_url(item.jpeg, "jpeg")} for item in strip],
         "current": current,
         "scale": {

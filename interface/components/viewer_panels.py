@@ -39,11 +39,8 @@ def described(panel: Panel, number: int) -> dict[str, object]:
         What `viewer.js` reads.
     """
     height, width = panel.picture.shape
-    layers = panel.layers
-    if not layers and panel.class_map is not None:
-        layers = (viewer.Layer("", panel.caption, panel.alt, panel.class_map),)
     # One scale for all of them, or a class without much evidence would look as strong as any.
-    strongest = max((float(layer.class_map.max()) for layer in layers), default=0.0)
+    strongest = max((float(layer.class_map.max()) for layer in panel.layers), default=0.0)
     summary = panel.summary
     return {
         "caption": panel.caption,
@@ -56,7 +53,7 @@ def described(panel: Panel, number: int) -> dict[str, object]:
         "curves": curves(panel.picture, panel.lungs),
         "layers": [
             {"caption": layer.caption, "alt": layer.alt, "heat": _colours(layer.class_map, strongest, height, width)}
-            for layer in layers
+            for layer in panel.layers
         ],
         "chosen": panel.chosen,
         "summary": summary and {"headline": summary.headline, "sentence": summary.sentence, "scores": summary.scores},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from interface.components import viewer
 from interface.components.images import grey
 from interface.core import labels
@@ -32,17 +34,15 @@ def pack(question: Question, *, with_heatmap: bool) -> str:
         For `viewer.show_packed`.
     """
     name = labels.class_name(question.network)
+    bare = viewer.Panel(tr("The picture"), tr("The radiograph to read"), grey(question.picture))
     if not with_heatmap:
-        panel = viewer.Panel(tr("The picture"), tr("The radiograph to read"), grey(question.picture))
+        panel = bare
     elif heatmap.evidence(question.class_map) is None:
         caption = tr("No evidence for {name}, so no heatmap: no part of the picture speaks for it.", name=name)
-        panel = viewer.Panel(caption, caption, grey(question.picture))
+        panel = replace(bare, caption=caption, alt=caption)
     else:
-        panel = viewer.Panel(
-            tr("Heatmap for {name}", name=name),
-            tr("The radiograph with the network's heatmap for {name}", name=name),
-            grey(question.picture),
-            question.class_map,
-        )
+        caption = tr("Heatmap for {name}", name=name)
+        alt = tr("The radiograph with the network's heatmap for {name}", name=name)
+        panel = replace(bare, layers=(viewer.Layer(name, caption, alt, question.class_map),))
     # The same text with and without the heatmap: zoom and window stay when it is switched on.
     return viewer.pack([panel], question.sha256)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from interface.components import viewer, viewer_panels
@@ -27,6 +28,11 @@ def decoded(url: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1])))
 
 
+def heated(class_map: NDArray[np.float32] = MAP) -> viewer.Panel:
+    """The picture with one heatmap."""
+    return viewer.Panel("The picture", "b", PICTURE, layers=(viewer.Layer("x", "With a heatmap", "y", class_map),))
+
+
 def sent(*panels: viewer.Panel) -> dict[str, Any]:
     """The payload as the browser reads it."""
     found: dict[str, Any] = json.loads(json.dumps(viewer.payload(panels, "one")))
@@ -34,7 +40,7 @@ def sent(*panels: viewer.Panel) -> dict[str, Any]:
 
 
 def test_one_picture_in_two_panels_is_sent_once() -> None:
-    found = sent(viewer.Panel("The picture", "a", PICTURE), viewer.Panel("With a heatmap", "b", PICTURE, MAP))
+    found = sent(viewer.Panel("The picture", "a", PICTURE), heated())
     assert [panel["picture"] for panel in found["panels"]] == [0, 0]
     (picture,) = found["pictures"]
     assert np.abs(np.asarray(decoded(picture)).astype(int) - PICTURE).max() < 8
@@ -44,10 +50,13 @@ def test_one_picture_in_two_panels_is_sent_once() -> None:
 
 
 def test_the_colours_are_those_of_the_rendering_in_the_picture_s_shape() -> None:
-    bare, heated, nothing = sent(*(viewer.Panel("x", "y", PICTURE, values) for values in (None, MAP, -MAP)))["panels"]
+    content = sent(viewer.Panel("x", "y", PICTURE), heated(), heated(-MAP))
+    bare, coloured, nothing = content["panels"]
     assert bare["layers"] == [] and nothing["layers"][0]["heat"] is None
     layer = heatmap.layer(MAP, 128, 256)
-    assert layer is not None and np.array_equal(np.asarray(decoded(heated["layers"][0]["heat"])), layer)
+    assert layer is not None and np.array_equal(np.asarray(decoded(coloured["layers"][0]["heat"])), layer)
+    assert coloured["caption"] == "The picture" and coloured["layers"][0]["caption"] == "With a heatmap"
+    assert content["classes"] == [], "one heatmap is no choice"
 
 
 def test_all_classes_of_a_picture_have_one_scale() -> None:
@@ -58,7 +67,7 @@ def test_all_classes_of_a_picture_have_one_scale() -> None:
     assert strong == 255 and weak == pytest.approx(64, abs=2)
     assert panel["chosen"] == 1 and [one["name"] for one in content["classes"]] == ["a", "b"]
     assert content["scale"]["caption"] == viewer.ONE_SCALE
-    assert sent(viewer.Panel("x", "y", PICTURE, MAP))["scale"]["caption"] == viewer.OWN_SCALE
+    assert sent(heated())["scale"]["caption"] == viewer.OWN_SCALE
 
 
 def test_the_colour_bar_runs_from_nothing_to_the_strongest() -> None:
@@ -97,7 +106,7 @@ def test_a_picture_of_one_grey_has_presets_that_change_nothing() -> None:
 def test_lungs_are_a_closed_smooth_path_in_the_picture_s_pixels() -> None:
     mask = np.zeros((64, 64), np.float32)
     mask[16:48, 8:24] = mask[16:48, 40:56] = 1
-    path = sent(viewer.Panel("x", "y", PICTURE, None, Lungs(mask)))["panels"][0]["outline"]
+    path = sent(viewer.Panel("x", "y", PICTURE, Lungs(mask)))["panels"][0]["outline"]
     assert path.count("M") == path.count("Z") == 2 and "L" not in path
     x, y = np.array([float(number) for number in re.findall(r"[\d.]+", path)]).reshape(-1, 2).T
     assert abs(x.min() - 25) <= 4 and abs(x.max() - 174) <= 4
@@ -106,6 +115,6 @@ def test_lungs_are_a_closed_smooth_path_in_the_picture_s_pixels() -> None:
 
 def test_a_strip_names_its_pictures_and_the_one_at_hand() -> None:
     strip = [viewer.Thumbnail(key, f"{key}: Normal", jpeg(PICTURE)) for key in "ab"]
-    content = viewer.payload([viewer.Panel("x", "y", PICTURE, MAP)], "x", strip, "b", "Result: Normal.")
+    content = viewer.payload([heated()], "x", strip, "b", "Result: Normal.")
     assert content["current"] == "b" and content["status"] == "Result: Normal."
     assert [one["label"] for one in json.loads(json.dumps(content))["strip"]] == ["a: Normal", "b: Normal"]
