@@ -14,8 +14,8 @@ from keras import layers, ops
 from model.reading.framing import lungs_box
 from model.reading.lungs import Segmenter
 from model.reading.radiograph import Radiograph, to_input
+from model.training.auxiliary.augment import Augmentation, regrade
 from model.training.data.dataset import Dataset
-from model.training.data.degrade import curve
 from model.training.data.manifest import DatasetError
 from model.training.data.splits import find_copies, perceptual_hashes, tie_duplicates
 from model.training.export import convert
@@ -24,8 +24,7 @@ SIDE = 128
 # Pixels a side of the stored images and masks.
 FULL = 256
 WIDTHS = (16, 24, 40, 64, 96)
-# Strength of the changes of the grey scale, see `degrade.curve`.
-GREY = 0.8
+HOW = Augmentation(gamma=0.8, contrast=0.6, range=0.2)
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def vary(picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tup
     lungs = cv2.warpAffine(mask, matrix, (SIDE, SIDE), flags=cv2.INTER_NEAREST).astype(np.float32)
     if rng.random() < 0.25:
         moved = cv2.createCLAHE(rng.uniform(1.0, 8.0), (8, 8)).apply(moved)
-    grey: np.ndarray = cv2.LUT(moved, curve(rng, GREY)).astype(np.float32)
+    grey = regrade(moved.astype(np.float32), rng, HOW)
     if rng.random() < 0.3:
         grey = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.5, 2.0))
     if rng.random() < 0.2:

@@ -10,15 +10,14 @@ from keras import layers, ops
 
 from model.reading.input_check import SideTeller
 from model.reading.radiograph import Radiograph, to_input
+from model.training.auxiliary.augment import Augmentation, augment
 from model.training.data.dataset import Dataset
-from model.training.data.degrade import Degradation, degrade, turn
 from model.training.export import convert
 
 SIDE = 96
 WIDTHS = (24, 32, 48, 64)
 # Covers side markers and corners in most images: the network should look at the heart, not at markers.
-HOW = Degradation(0.6, 0.2, 0.25, sharpen=0, reduce=0, noise=0.25, jpeg=0.25, paint=0, corners=0.7, cutout=0.6, turn=1)
-ZOOM, SHIFT = (0.8, 1.25), 0.08
+HOW = Augmentation(rotation=12, shift=0.08, zoom=(0.8, 1.25), borders=0.7, cutout=0.6, flip=0.0)
 # Share of validation images that may be wrongly called mirrored.
 FALSE_ALARMS = 0.005
 
@@ -61,7 +60,7 @@ def train(data: Dataset, steps: int = 3000, seed: int = 1) -> keras.Model:
     """
     keras.utils.set_random_seed(seed)
     model = build()
-    pictures = _squash(data, np.concatenate([data.indices("train"), data.indices("unlabelled")]))
+    pictures = data.pictures[np.concatenate([data.indices("train"), data.indices("unlabelled")])]
     rng = np.random.default_rng(seed)
     rate = keras.optimizers.schedules.CosineDecay(2e-4, steps, 0.01, warmup_target=2e-3, warmup_steps=steps // 20 + 1)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=0.02, use_ema=True, ema_momentum=0.99)
@@ -71,9 +70,10 @@ def train(data: Dataset, steps: int = 3000, seed: int = 1) -> keras.Model:
     for step in range(steps):
         chosen = rng.integers(0, len(pictures), 32)
         mirrored = rng.random(32) < 0.5
-        varied = [turn(degrade(pictures[i], rng, HOW), rng, HOW.turn, ZOOM, SHIFT) for i in chosen]
-        made = [p[:, :: -1 if m else 1] for p, m in zip(varied, mirrored, strict=True)]
-        x, y = np.stack(made)[..., None].astype(np.float32), mirrored[:, None].astype(np.float32)
+        made = [
+            augment(pictures[i], SIDE, rng, HOW)[:, :: -1 if m else 1] for i, m in zip(chosen, mirrored, strict=True)
+        ]
+        x, y = np.stack(made)[..., None], mirrored[:, None].astype(np.float32)
         losses.append(float(model.train_on_batch(x, {"mirrored": y})))
         if step % 500 == 499:
             print(f"mirrored: step {step + 1} of {steps}, loss {np.mean(losses[-500:]):.4f}", flush=True)
@@ -112,11 +112,5 @@ def measure(teller: SideTeller, data: Dataset) -> list[dict[str, Any]]:
 
 
 def _logits(model: keras.Model, data: Dataset, indices: np.ndarray) -> np.ndarray:
-    pictures = _squash(data, indices)[..., None].astype(np.float32)
-    return np.asarray(model.predict(pictures, batch_size=64, verbose=0)["mirrored"])[:, 0]
-
-
-def _squash(data: Dataset, indices: np.ndarray) -> np.ndarray:
-    """(n, SIDE, SIDE) uint8 of some pictures."""
-    small = [to_input(data.pictures[i].astype(np.float32), SIDE)[0, :, :, 0] for i in indices]
-    return np.rint(small).astype(np.uint8)
+    pictures = [to_input(data.pictures[i].astype(np.float32), SIDE) for i in indices]
+    return np.asarray(model.predict(np.concatenate(pictures), batch_size=64, verbose=0)["mirrored"])[:, 0]

@@ -87,7 +87,7 @@ def degrade(picture: np.ndarray, rng: np.random.Generator, how: Degradation) -> 
         (how.cutout, _cut_out),
         (how.sharpen, _sharpen),
     )
-    picture = cv2.LUT(picture, curve(rng, how.grey))
+    picture = cv2.LUT(picture, _curve(rng, how.grey))
     for chance, change in changes:
         if rng.random() < chance:
             picture = change(picture, rng)
@@ -118,31 +118,12 @@ def jitter(box: Box, rng: np.random.Generator, most: float) -> Box:
     return Box(max(0.0, left), max(0.0, top), min(1.0, right), min(1.0, bottom))
 
 
-def turn(
-    picture: np.ndarray,
-    rng: np.random.Generator,
-    chance: float,
-    zoom: tuple[float, float] = (0.95, 1.1),
-    shift: float = 0.0,
-) -> np.ndarray:
-    """The picture, rotated by up to 12 degrees, zoomed and shifted by chance.
-
-    Args:
-        picture: (S, S).
-        rng: where chance comes from.
-        chance: of any of it.
-        zoom: smallest and largest scale.
-        shift: largest shift, as a share of the side.
-
-    Returns:
-        (S, S).
-    """
+def turn(picture: np.ndarray, rng: np.random.Generator, chance: float) -> np.ndarray:
+    """The picture, rotated by up to 12 degrees and zoomed a little by chance."""
     if rng.random() >= chance:
         return picture
     side = picture.shape[0]
-    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-12, 12), rng.uniform(*zoom))
-    if shift:
-        matrix[:, 2] += rng.uniform(-shift, shift, 2) * side
+    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-12, 12), rng.uniform(0.95, 1.1))
     return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR))
 
 
@@ -151,7 +132,7 @@ def mirror(picture: np.ndarray, rng: np.random.Generator, chance: float) -> np.n
     return np.ascontiguousarray(picture[:, ::-1]) if rng.random() < chance else picture
 
 
-def curve(rng: np.random.Generator, strength: float) -> np.ndarray:
+def _curve(rng: np.random.Generator, strength: float) -> np.ndarray:
     """A table of 256 grey values, uint8: gamma of up to 2 to the power of `strength`, a film's curve, a window."""
     unit = np.linspace(0, 1, 256) ** (2.0 ** rng.uniform(-strength, strength))
     unit = unit + rng.uniform(-strength, strength) * (unit * unit * (3 - 2 * unit) - unit)
