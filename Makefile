@@ -44,6 +44,7 @@ bench: .venv-test/installed-bench ## measure speed and memory; writes benchmarks
 	$(TEST) -m benchmarks.server
 	$(TEST) -m benchmarks.page
 	$(TEST) -m benchmarks.cloud
+	$(TEST) -m benchmarks.cloud --large --sessions 6 --readings 3
 	$(TEST) -m benchmarks.crowd --readings 5000
 	$(TEST) -m benchmarks.replicas
 	$(TEST) -m benchmarks.classroom
