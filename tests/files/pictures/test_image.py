@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +235,33 @@ def test_real_radiographs(shared_data: Path) -> None:
         assert found.format == "JPEG"
         assert np.array_equal(found.pixels, np.asarray(Image.open(path).convert("L")))
         assert 20 < found.pixels.mean() < 220
+
+
+def interlaced(values: np.ndarray) -> bytes:
+    """A PNG in seven passes, which Pillow can't write (PNG, section 8.2)."""
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    rows = b"".join(b"\0" + row.tobytes() for x, y, right, down in passes for row in values[y::down, x::right])
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 8, 0, 0, 0, 1)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    parts = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_png_is_looked_at_first_where_many_were_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imagecodecs keeps memory for each damaged PNG; what it would refuse is refused before, and the rest is read."""
+    values = ramp(45, 37)
+    whole = [interlaced(values), encode(values, "PNG"), encode(values.astype(np.uint16) * 257, "PNG")]
+    whole += [encode(Image.fromarray(values).convert(mode), "PNG") for mode in ("LA", "RGB", "RGBA", "P", "1")]
+    plain = [decode(file).pixels for file in whole]
+    monkeypatch.setattr("model.files.pictures.image._png_failures", 10**6)
+    with monkeypatch.context() as without_decoder:
+        without_decoder.setattr("imagecodecs.png_decode", None)
+        for file in whole:
+            for damaged in (file[:-40], file[: len(file) // 2], file.replace(b"IDAT", b"IDAT\1", 1)):
+                with pytest.raises(Unreadable) as refusal:
+                    decode(damaged)
+                assert refusal.value.message.code == Code.FILE_DAMAGED
+    for file, pixels in zip(whole, plain, strict=True):
+        assert np.array_equal(decode(file).pixels, pixels)
