@@ -129,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "cloud_large" if options.large else "cloud",
         {
             "what": f"{options.sessions} sessions at once on one server, each uploads and reads {options.readings} "
-            f"different raw DICOM radiographs of up to {30 if options.large else 7} MB one after the other as fast as it can",
+            f"different raw DICOM radiographs of up to {30 if options.large else 7} MB one after the other as fast as "
+            "it can",
             "machine": before,
             "bundle": read_card(chosen()).title,
             "limit": limit.how,

@@ -14,6 +14,7 @@ RESULTS, DOCUMENT = ROOT / "benchmarks" / "results", ROOT / "docs" / "reliabilit
 MEASURED_BY = {
     "crowd": "python -m benchmarks.crowd --readings 5000",
     "fuzz": "make fuzz",
+    "damage": "python -m scripts.fuzz.damage",
     "memory": "python -m benchmarks.memory",
     "server": "python -m benchmarks.server",
     "replicas": "python -m benchmarks.replicas",
@@ -29,7 +30,7 @@ def document(text: str, results: dict[str, Result]) -> str:
         text: of the document.
         results: what the JSON files of `MEASURED_BY` hold, by their names.
     """
-    writers = {"crowd": _crowd, "fuzz": _fuzz, "replicas": _replicas, "page": _page}
+    writers = {"crowd": _crowd, "fuzz": _fuzz, "damage": _damage, "replicas": _replicas, "page": _page}
     for name, result in results.items():
         blocks = [targets(result), *(writers[name](result) if name in writers else [])]
         content = "\n\n".join([*blocks, f"Measure again: `{MEASURED_BY[name]}`."])
@@ -72,6 +73,14 @@ def _crowd(result: Result) -> list[str]:
             f"the first fifth: {medians} MB."
         )
     return blocks
+
+
+def _damage(result: Result) -> list[str]:
+    rows = [
+        (row["format"], row["files"], row["refused"], row["other reading"], row["most in a form"])
+        for row in result["one_wrong_bit"]
+    ]
+    return [table(("One wrong bit in", "Files", "Refused, %", "Another reading, %", "Limit of each form, %"), rows)]
 
 
 def _replicas(result: Result) -> list[str]:
