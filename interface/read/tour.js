@@ -29,9 +29,9 @@ class Tour {
 
   update(data) {
     this.data = data;
-    this.begin.textContent = data.words.begin;
-    this.back.textContent = data.words.back;
-    this.close.textContent = data.words.close;
+    this.begin.textContent = data.begin;
+    this.back.textContent = data.back;
+    this.close.textContent = data.close;
     if (this.box.matches(":popover-open")) this.go(this.at);
   }
 
@@ -52,14 +52,14 @@ class Tour {
   }
 
   go(step) {
-    const { steps, words } = this.data;
+    const { steps, next, close } = this.data;
     this.at = Math.min(Math.max(step, 0), steps.length - 1);
     const { title, text, target } = steps[this.at];
     this.box.querySelector("h2").textContent = title;
     this.box.querySelector(".text").textContent = text;
     this.box.querySelector(".count").textContent = `${this.at + 1} / ${steps.length}`;
     this.back.disabled = this.at === 0;
-    this.next.textContent = this.at + 1 < steps.length ? words.next : words.close;
+    this.next.textContent = this.at + 1 < steps.length ? next : close;
     this.close.hidden = this.at + 1 === steps.length;
     this.target = [...document.querySelectorAll(target)].find((element) => element.checkVisibility());
     this.target?.scrollIntoView({ block: "nearest" });

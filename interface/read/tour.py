@@ -129,11 +129,16 @@ def button(*, reading: bool) -> None:
     _mount(
         key="tour",
         width="content",
+        # No list and no dictionary: to see whether one is a table, Streamlit would import pandas and pyarrow, which take
+        # 70 MB of the server's memory.
         data={
-            "steps": [
+            "steps": tuple(
                 {"target": step.target, "title": tr(step.title), "text": tr(step.text)}
                 for step in steps(reading=reading)
-            ],
-            "words": {"begin": tr("Tour"), "back": tr("Back"), "next": tr("Next"), "close": tr("Close")},
+            ),
+            "begin": tr("Tour"),
+            "back": tr("Back"),
+            "next": tr("Next"),
+            "close": tr("Close"),
         },
     )

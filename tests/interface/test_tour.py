@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from interface.read import tour
@@ -15,6 +16,13 @@ def sent(app: AppTest) -> dict[str, Any]:
     data = [json.loads(component.proto.json) for component in app.get("bidi_component") if component.proto.json]
     (found,) = [one for one in data if "steps" in one]
     return dict(found)
+
+
+def test_nothing_that_it_is_sent_has_streamlit_import_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(tour, "_mount", lambda **arguments: given.update(arguments["data"]))
+    tour.button(reading=True)
+    assert given and all(isinstance(value, str | tuple) for value in given.values())
 
 
 def test_before_a_reading_it_tells_only_of_what_is_there(app: AppTest) -> None:
