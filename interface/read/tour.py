@@ -129,8 +129,8 @@ def button(*, reading: bool) -> None:
     _mount(
         key="tour",
         width="content",
-        # No list and no dictionary: to see whether one is a table, Streamlit would import pandas and pyarrow, which take
-        # 70 MB of the server's memory.
+        # No list and no dictionary: to see whether one is a table, Streamlit would import pandas and pyarrow, which
+        # take 70 MB of the server's memory.
         data={
             "steps": tuple(
                 {"target": step.target, "title": tr(step.title), "text": tr(step.text)}
