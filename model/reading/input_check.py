@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from model.messages import Code, Message
 from model.reading.lungs import Lungs
 from model.reading.network import Network
-from model.reading.radiograph import Radiograph, to_input
+from model.reading.radiograph import OVERVIEW, Radiograph, to_input
 
 FRONTAL = "frontal"
 # Of `look_at_whole`: cells a side of the lungs' grid, pixels a side of the thumbnail, its range in standard deviations
@@ -223,7 +223,10 @@ class SideTeller:
 
     def logit(self, radiograph: Radiograph) -> float:
         """Log-odds of a mirrored picture; the mirror image of a picture has the negative of its own."""
-        return float(self._network.run(to_input(radiograph.overview, self.size))["mirrored"][0, 0])
+        # The overview enlarges a picture that is smaller, which would blur it for this network.
+        small = min(radiograph.preview.shape) < OVERVIEW
+        image = to_input(radiograph.preview if small else radiograph.overview, self.size)
+        return float(self._network.run(image)["mirrored"][0, 0])
 
     def mirrored(self, radiograph: Radiograph) -> bool:
         """Whether the picture seems mirrored; rarely true of one that is not, and not always of one that is."""
