@@ -34,7 +34,8 @@ def tables(results: dict[str, Any]) -> str:
         results: as `benchmarks.archive` writes them.
     """
     engines = results["engines"]
-    lines = [f"Measured on {results['machine']['processor']}, {results['machine']['cores']} cores:", ""]
+    machine = results["machine"]
+    lines = [f"Measured on {machine['processor']}, {machine['cores']} cores, with {results['bundle']}:", ""]
     lines += ["| How | Pictures a second | Start, s |", "| --- | --- | --- |"]
     for key, name in (
         ("local", "`--engine local`, all cores"),

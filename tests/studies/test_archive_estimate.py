@@ -8,6 +8,7 @@ from studies import archive_estimate
 from tests.conftest import ROOT
 
 RESULTS = {
+    "bundle": "covid_resnet50 0.6.0",
     "machine": {"processor": "a processor", "cores": 2},
     "mean_file_mb": 0.5,
     "engines": {
