@@ -94,9 +94,10 @@ def test_who_typed_the_code_on_the_wrong_replica_can_go_to_the_other(front: str)
     student, _ = two_visitors(front)
     before = student.open(front)[0]
     relative = link.elsewhere("ABC23", student.cookies)
-    seen = {student.open(f"{front}/classroom{relative}") for _ in range(2)}
+    # The proxy does not take strict turns: each try gets either replica.
+    seen = {student.open(f"{front}/classroom{relative}") for _ in range(20)}
     assert {path for _, path in seen} == {"/classroom?room=ABC23"}
-    assert {name for name, _ in seen} - {before}, "of two tries one leads to the other replica"
+    assert {name for name, _ in seen} - {before}, "one of the tries leads to the other replica"
 
 
 @pytest.mark.parametrize("query", ["reader=x", "reader=", f"reader={'F' * 64}", f"reader={'a' * 64}%0d%0aX:y"])
