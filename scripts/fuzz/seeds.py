@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 from PIL import Image
@@ -153,10 +154,15 @@ def _made_dicom(grey: np.ndarray) -> Iterator[tuple[str, bytes]]:
     plain.ModalityLUTSequence = plain.VOILUTSequence = [table]
     yield "made-tables", stored(plain)
     yield "made-bare", stored(plain)[132:]
-    for name, syntax in (("rle", pydicom.uid.RLELossless), ("jpeg2000", pydicom.uid.JPEG2000Lossless)):
-        packed = fresh()
-        packed.compress(syntax)
-        yield f"made-{name}", stored(packed)
+    rle = fresh()
+    rle.compress(pydicom.uid.RLELossless)
+    yield "made-rle", stored(rle)
+    packed = fresh()
+    stream = imagecodecs.jpeg2k_encode(grey.astype(np.uint16) * 16, codecformat="j2k", level=0, bitspersample=12)
+    packed.PixelData = encapsulate([stream])
+    packed["PixelData"].is_undefined_length = True
+    packed.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000Lossless
+    yield "made-jpeg2000", stored(packed)
     jpeg = fresh()
     jpeg.BitsAllocated, jpeg.BitsStored, jpeg.HighBit = 8, 8, 7
     buffer = io.BytesIO()
