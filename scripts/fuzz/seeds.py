@@ -159,7 +159,7 @@ def _made_dicom(grey: np.ndarray) -> Iterator[tuple[str, bytes]]:
     yield "made-rle", stored(rle)
     packed = fresh()
     stream = imagecodecs.jpeg2k_encode(grey.astype(np.uint16) * 16, codecformat="j2k", level=0, bitspersample=12)
-    packed.PixelData = encapsulate([stream])
+    packed.PixelData = encapsulate([bytes(stream)])
     packed["PixelData"].is_undefined_length = True
     packed.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000Lossless
     yield "made-jpeg2000", stored(packed)
