@@ -192,7 +192,7 @@ def check_start(plan: Plan, settings: Settings) -> None:
     if Path(earlier.data).resolve() != Path(plan.data).resolve():
         return
     pairs = {
-        "--seed": (before.seed, settings.seed),
+        "--seed": (str(before.seed), str(settings.seed)),
         "--sources": (",".join(earlier.sources), ",".join(plan.sources)),
         "--hold-out": (",".join(earlier.hold_out or ()), ",".join(plan.hold_out or ())),
     }
